@@ -1,0 +1,1 @@
+"""What stands between a solver and preCICE."""

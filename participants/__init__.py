@@ -1,0 +1,1 @@
+"""One subdomain, one file: the programs that a case couples."""

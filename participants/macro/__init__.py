@@ -1,0 +1,1 @@
+"""Participants on the macro scale."""

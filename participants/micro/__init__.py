@@ -1,0 +1,1 @@
+"""Micro models: functions on a batch of small volumes."""
