@@ -1,0 +1,38 @@
+# make run    the main case: ice melting in brine on two scales
+# make test   formatter, linter, type checker and all tests; ENGINE=precice runs them on libprecice
+# make bench  the tables of benchmarks/
+# Each sets up .venv by itself; PYTHON=/path/to/python3.12 chooses the interpreter.
+
+ENGINE ?= embedded
+EXTRAS_TEST = dev$(if $(filter precice,$(ENGINE)),$(comma)precice)
+comma := ,
+INSTALLED = pyproject.toml constraints.txt tools/setup
+
+.PHONY: run test lint format bench setup clean
+
+run: .venv/.installed-all
+	.venv/bin/scalebridge run phase-change --engine $(ENGINE)
+
+test: lint
+	ENGINE=$(ENGINE) .venv/bin/python -m pytest
+
+lint: .venv/.installed-$(EXTRAS_TEST)
+	.venv/bin/ruff format --check
+	.venv/bin/ruff check
+	.venv/bin/mypy
+
+format: .venv/.installed-dev
+	.venv/bin/ruff format
+	.venv/bin/ruff check --fix
+
+bench: .venv/.installed-dev
+	.venv/bin/python -m benchmarks
+
+setup: .venv/.installed-$(EXTRAS_TEST)
+
+.venv/.installed-%: $(INSTALLED)
+	tools/setup $*
+	@touch $@
+
+clean:
+	rm -rf .venv runs build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache
