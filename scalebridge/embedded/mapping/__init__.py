@@ -22,10 +22,6 @@ class MappingError(RuntimeError):
     """A mapping that cannot be set up between the meshes it was given."""
 
 
-def _none(corners: int) -> Any:
-    return field(default_factory=lambda: np.empty((0, corners), dtype=np.int64))
-
-
 @dataclass(frozen=True)
 class MeshGeometry:
     """Points in space and what connects them, by indices into the points.
@@ -39,9 +35,9 @@ class MeshGeometry:
     """
 
     vertices: Floats
-    edges: Integers = _none(2)
-    triangles: Integers = _none(3)
-    tetrahedra: Integers = _none(4)
+    edges: Integers = field(default_factory=lambda: np.empty((0, 2), dtype=np.int64))
+    triangles: Integers = field(default_factory=lambda: np.empty((0, 3), dtype=np.int64))
+    tetrahedra: Integers = field(default_factory=lambda: np.empty((0, 4), dtype=np.int64))
     name: str = ""
 
     @property

@@ -172,10 +172,13 @@ def _problems_radial_basis(config: MappingConfig, dimensions: int) -> list[str]:
             found.append(f"vertices-per-cluster is {config.vertices_per_cluster}, but must be at least 1")
         if not 0.0 < config.relative_overlap < 1.0:
             found.append(f"relative-overlap is {config.relative_overlap}, but must lie between 0 and 1")
-    function = config.basis_function
-    if function is None:
-        found.append(f"{config.kind} needs a basis-function")
-        return found
+    if config.basis_function is None:
+        return [*found, f"{config.kind} needs a basis-function"]
+    return found + _problems_basis_function(config.basis_function)
+
+
+def _problems_basis_function(function: BasisFunctionConfig) -> list[str]:
+    found = []
     radius, shape = function.support_radius, function.shape_parameter
     if function.kind == "gaussian" and (radius is None) == (shape is None):
         found.append("basis-function gaussian needs either a shape-parameter or a support-radius")
