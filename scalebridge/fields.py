@@ -1,0 +1,57 @@
+"""What a participant reads or writes at its points: unit and shape, said once and checked before a run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+RANKS = (0, 1, 2)
+PLACES = ("point", "grid")
+
+
+@dataclass(frozen=True)
+class Field:
+    """Unit and shape of one field.
+
+    Attributes
+    ----------
+    unit : unit in pint's notation, "1" for a pure number.
+    rank : 0 scalar, 1 vector, 2 tensor.
+    symmetric : whether a tensor of rank 2 is symmetric (and travels as its upper triangle); else meaningless.
+    per : "point" for one value per simulation, "grid" for one value per cell of the micro volume.
+    help : what it is, for people.
+    """
+
+    unit: str
+    rank: int = 0
+    symmetric: bool = True
+    per: str = "point"
+    help: str = ""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.unit, str) or not self.unit.strip():
+            raise ValueError(f"a field needs a unit such as 'K', or '1' for a pure number; got {self.unit!r}")
+        if self.rank not in RANKS:
+            raise ValueError(f"rank of a field is 0, 1 or 2, not {self.rank!r}")
+        if self.per not in PLACES:
+            raise ValueError(f"a field is per 'point' or per 'grid', not per {self.per!r}")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the field as a JSON object."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Field:
+        """Return the field that `to_json` wrote. Raises ValueError or TypeError if it is not one."""
+        return cls(**data)
+
+    def data_names(self, name: str, dimensions: int) -> tuple[str, ...]:
+        """Return the names of the preCICE data that carry the field `name` in `dimensions` dimensions.
+
+        Scalars and vectors travel under their own name; a tensor as scalars `NAME-ij`, row by row, of a symmetric
+        one the upper triangle only.
+        """
+        if self.rank < 2:
+            return (name,)
+        axes = range(dimensions)
+        return tuple(f"{name}-{i}{j}" for i in axes for j in axes if j >= i or not self.symmetric)
