@@ -1,0 +1,256 @@
+"""The one time loop of every participant: it hands out steps, and what stands between them is physics.
+
+    with Coupling(case) as coupling:
+        mesh = coupling.provide("Macro-Mesh", points)
+        liquid = mesh.read("Liquid-Fraction")
+        mesh.write("Temperature", temperature)          # an array that is changed in place, or a function
+        for step in coupling.steps(keep=(temperature,)):
+            temperature[:] = ...                        # from step.t to step.end with liquid.old and liquid.values
+
+Before a step everything is read, after it everything is written and preCICE advances. A window that is repeated begins
+again from what it began with: the functional state in `step.state`, and what was named by `keep`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from adapters.keeping import keeper
+from adapters.mesh import CouplingMesh
+from adapters.participant import Case
+from adapters.ranks import Shared
+from adapters.record import Clock, Series
+from adapters.step import Position, Step
+from adapters.wiring import CouplingError, Wiring
+from scalebridge import checks
+from scalebridge.checks import Check
+
+EVERYWHERE = 1e300  # half the edge length of an access region that leaves nothing out [m]
+
+
+class Coupling:
+    """One participant of a coupled run, from its meshes to its last window.
+
+    Parameters
+    ----------
+    case : what the participant was started with.
+    comm : communicator of the MPI ranks of this participant; None for one process.
+    shared : only rank 0 talks to preCICE, and the rows of meshes that are received are divided among the ranks.
+        Otherwise every rank is a rank of the preCICE participant, with its own points.
+    max_dt : largest step [s]; a window is divided into equal steps that are not larger. May be changed on the way.
+    """
+
+    def __init__(self, case: Case[Any], comm: Any = None, *, shared: bool = False, max_dt: float = math.inf) -> None:
+        self.case = case
+        self.max_dt = max_dt
+        self.rank: int = 0 if comm is None else comm.rank
+        self.ranks: int = 1 if comm is None else comm.size
+        self.wiring = Wiring(case.config, case.name, case.reads, case.writes, case.scaling)
+        self.end, self.windows, self.window_size = self.wiring.horizon()
+        self.participant = _open(case, comm, shared and self.ranks > 1)
+        self.meshes: dict[str, CouplingMesh] = {}
+        self.checks: dict[str, Check] = {}
+        self._clock = Clock(self.participant)
+        self._series = Series(case.output / "series.csv")
+        self._on_window: list[Callable[[float], None]] = []
+        self._begun = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._series.close()
+        if error is not None:
+            return  # finalize() would wait for partners; when this process ends they notice
+        self.participant.finalize()
+        if self.rank == 0:
+            checks.save(self.case.output / "checks.json", list(self.checks.values()))
+
+    # ---- before the loop
+
+    def provide(self, name: str, points: ArrayLike, edges: ArrayLike = (), triangles: ArrayLike = ()) -> CouplingMesh:
+        """Tell preCICE the vertices of a mesh of this participant.
+
+        Parameters
+        ----------
+        points : (n, d) coordinates [m]; with d less than the dimensions of the coupling mesh the rest is zero.
+        edges, triangles : (m, 2), (m, 3) indices of points, given on to mappings that need them.
+        """
+        self.wiring.require_provided(name)
+        dimensions = self.participant.get_mesh_dimensions(name)
+        given = np.asarray(points, dtype=np.float64)
+        if given.ndim != 2 or given.shape[1] > dimensions:
+            raise CouplingError(
+                f"{name} has {dimensions} dimensions in {self.wiring.file}: "
+                f"expected points of shape (n, {dimensions}) or with fewer columns, got {given.shape}"
+            )
+        padded = np.zeros((len(given), dimensions))
+        padded[:, : given.shape[1]] = given
+        ids = np.asarray(self.participant.set_mesh_vertices(name, padded))
+        if self.participant.requires_mesh_connectivity_for(name):
+            if np.size(edges):
+                self.participant.set_mesh_edges(name, ids[np.asarray(edges)])
+            if np.size(triangles):
+                self.participant.set_mesh_triangles(name, ids[np.asarray(triangles)])
+        self.meshes[name] = CouplingMesh(self.participant, self.wiring, name, padded, ids)
+        return self.meshes[name]
+
+    def receive(self, name: str, region: Sequence[tuple[float, float]] | None = None) -> CouplingMesh:
+        """Work on the points of a mesh that another participant provides; they are known after `start`.
+
+        Parameters
+        ----------
+        region : (least, largest) coordinate in each dimension [m]; None for the whole mesh.
+        """
+        self.wiring.require_access(name)
+        dimensions = self.participant.get_mesh_dimensions(name)
+        box = [(-EVERYWHERE, EVERYWHERE)] * dimensions if region is None else region
+        self.participant.set_mesh_access_region(name, [float(x) for ends in box for x in ends])
+        nowhere = np.zeros((0, dimensions)), np.zeros(0, dtype=np.int32)
+        self.meshes[name] = CouplingMesh(self.participant, self.wiring, name, *nowhere, direct=True)
+        return self.meshes[name]
+
+    def start(self) -> None:
+        """Send initial data where the configuration asks for them, and connect. `steps` does it if nobody has."""
+        if self._begun:
+            return
+        self._begun = True
+        self.wiring.require_written((mesh.name, data) for mesh in self.meshes.values() for data in mesh.written())
+        with self._clock.couple():
+            if self.participant.requires_initial_data():
+                for mesh in self.meshes.values():
+                    mesh.send(0.0, initial=True)
+            with self._clock.block():
+                self.participant.initialize()
+            for mesh in self.meshes.values():
+                mesh.connected()
+        self._tell("start", Position())
+
+    # ---- the loop
+
+    def steps(self, state: Any = None, *, keep: Sequence[Any] = ()) -> Iterator[Step]:
+        """Yield the steps of the run until the coupling ends.
+
+        Parameters
+        ----------
+        state : a value that is never changed in place; `step.state` hands it on from step to step.
+        keep : what is changed in place: arrays, DOLFINx functions, or objects with `save()` and `restore(value)`.
+        """
+        self.start()
+        kept = [keeper(thing) for thing in keep]
+        position = Position()
+        begin = position, state, [k.save() for k in kept]
+        while self.participant.is_coupling_ongoing():
+            if self.participant.requires_writing_checkpoint():
+                begin = position, state, [k.save() for k in kept]
+            step = self._read(position, state)
+            self._tell("step", position)
+            with self._clock.solve():
+                yield step
+            self._write(step)
+            state = step.state
+            if self.participant.requires_reading_checkpoint():
+                position, state, values = begin
+                position = Position(position.t, position.window, step.iteration + 1)
+                for keep_one, value in zip(kept, values, strict=True):
+                    keep_one.restore(value)
+            elif self.participant.is_time_window_complete():
+                position = Position(self._window_end(step), step.window + 1)
+                self._complete(step, position.t)
+            else:
+                position = Position(step.end, step.window, step.iteration, step.substep + 1)
+        self._tell("end", Position(position.t, position.window - 1))
+
+    def _read(self, position: Position, state: Any) -> Step:
+        """Read everything for the next step."""
+        with self._clock.couple():
+            remaining = self.participant.get_max_time_step_size()
+            step = Step(position, self._length(remaining), state)
+            for mesh in self.meshes.values():
+                mesh.refresh(step, remaining)
+        return step
+
+    def _write(self, step: Step) -> None:
+        with self._clock.couple():
+            for mesh in self.meshes.values():
+                mesh.send(step.end)
+            with self._clock.block():
+                self.participant.advance(step.dt)
+
+    def _length(self, remaining: float) -> float:
+        """Return the length of the next step [s]: the largest fraction of the rest that is not above `max_dt`."""
+        if remaining > EVERYWHERE:  # this participant sets the length of the windows, and the run has no end
+            if math.isinf(self.max_dt):
+                raise CouplingError(
+                    f"{self.wiring.file} leaves the length of the time windows to {self.case.name}, and the end of the "
+                    "run open: give max_dt"
+                )
+            return self.max_dt
+        if self.max_dt <= 0:
+            raise CouplingError(f"{self.case.name}: max_dt is {self.max_dt:g} s; expected more than 0")
+        return float(remaining / max(math.ceil(remaining / self.max_dt - 1e-9), 1))
+
+    def _window_end(self, step: Step) -> float:
+        """Return the time at the end of the window [s], free of the round-off of many small steps."""
+        if self.window_size is None:
+            return step.end
+        return min(step.window * self.window_size, self.end)
+
+    def _complete(self, step: Step, time: float) -> None:
+        """Do what belongs to the end of a window, which was reached with `step`."""
+        for callback in self._on_window:
+            callback(time)
+        if self.rank == 0:
+            self._series.complete(time)
+        self._tell("window", Position(time, step.window, step.iteration))
+
+    # ---- what a run leaves behind
+
+    def on_window(self, callback: Callable[[float], None]) -> None:
+        """Call ``callback(t)`` [s] at the end of every completed window, before its row of series.csv is written."""
+        self._on_window.append(callback)
+
+    def record(self, **values: float) -> None:
+        """Put values into the row of series.csv of the window in progress; its last iteration counts."""
+        self._series.pending.update(values)
+
+    def check(self, *found: Check) -> None:
+        """Add to the checks that are saved at the end of the run; a later one of the same name replaces an earlier."""
+        self.checks.update({check.name: check for check in found})
+
+    def _tell(self, event: str, position: Position) -> None:
+        if self.rank == 0:
+            self.case.progress.write(
+                event,
+                time=position.t,
+                end=self.end if math.isfinite(self.end) else None,
+                window=position.window,
+                windows=self.windows,
+                iteration=position.iteration,
+                solving=self._clock.solving,
+                waiting=self._clock.waiting,
+                exchanging=self._clock.exchanging,
+            )
+
+
+def _open(case: Case[Any], comm: Any, shared: bool) -> Any:
+    """Return preCICE's participant, of whichever engine `import precice` finds."""
+    try:
+        import precice
+    except ModuleNotFoundError:
+        raise CouplingError(
+            "there is no module named 'precice': start this through 'scalebridge run' or "
+            "'scalebridge exec -- COMMAND', which bring a coupling engine"
+        ) from None
+    rank, size = (0, 1) if comm is None else (comm.rank, comm.size)
+    if not shared:
+        return precice.Participant(case.name, str(case.config), rank, size)
+    return Shared(precice.Participant(case.name, str(case.config), 0, 1) if rank == 0 else None, comm)

@@ -1,0 +1,199 @@
+"""What a participant is to the hub: a module that describes itself, and that runs when it is handed a case.
+
+python -m participants.macro.heat --describe           settings and fields as JSON, for programs
+python -m participants.macro.heat --help               the same for people
+python -m participants.macro.heat --handout FILE       run
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+from adapters.wiring import CouplingError
+from scalebridge import settings as typed
+from scalebridge.fields import Field
+from scalebridge.findings import ConfigurationError
+from scalebridge.handout import Handout
+from scalebridge.progress import ProgressWriter
+
+
+@dataclass(frozen=True)
+class Case[S]:
+    """What a participant is started with.
+
+    Attributes
+    ----------
+    handout : what the hub said.
+    settings : the settings, typed and in the units that were declared.
+    reads, writes : the fields by name of the data, tensors as a whole.
+    progress : where the participant says how far it is.
+    """
+
+    handout: Handout
+    settings: S
+    reads: Mapping[str, Field]
+    writes: Mapping[str, Field]
+    progress: ProgressWriter
+
+    @property
+    def name(self) -> str:
+        """Name of the participant in the coupled case."""
+        return self.handout.participant
+
+    @property
+    def config(self) -> Path:
+        """The preCICE configuration."""
+        return Path(self.handout.precice_config)
+
+    @property
+    def scaling(self) -> Path | None:
+        """The scaling file of the case, if it has one."""
+        return Path(self.handout.scaling) if self.handout.scaling else None
+
+    @property
+    def output(self) -> Path:
+        """Folder of this participant's output."""
+        return Path(self.handout.output)
+
+    @property
+    def run(self) -> Path:
+        """Folder of the whole run."""
+        return Path(self.handout.run)
+
+    @property
+    def seed(self) -> int:
+        """Seed of all random numbers."""
+        return self.handout.seed
+
+    def for_fields(self, reads: Mapping[str, Field], writes: Mapping[str, Field]) -> Case[S]:
+        """Return the same case for other fields."""
+        return replace(self, reads=reads, writes=writes)
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a module tells about itself; `inputs` and `outputs` are its fields."""
+
+    kind: str
+    module: str
+    title: str
+    settings: type
+    inputs: Mapping[str, Field]
+    outputs: Mapping[str, Field]
+
+    @property
+    def keys(self) -> tuple[str, str]:
+        """What inputs and outputs are called for this kind of participant."""
+        return ("controls", "observables") if self.kind == "micro" else ("reads", "writes")
+
+    def to_json(self) -> dict[str, Any]:
+        fields = (self.inputs, self.outputs)
+        return {
+            "module": self.module,
+            "title": self.title,
+            "kind": self.kind,
+            "settings": typed.schema(self.settings),
+            **{key: {n: f.to_json() for n, f in group.items()} for key, group in zip(self.keys, fields, strict=True)},
+        }
+
+    def to_text(self) -> str:
+        """Return settings and fields as lines for people."""
+        lines = ["settings:"]
+        for name, value, about in typed.table(typed.schema(self.settings)):
+            lines.append(f"  {name:24} {about}: {value}")
+        for key, group in zip(self.keys, (self.inputs, self.outputs), strict=True):
+            lines += ["", f"{key}:"]
+            for name, one in group.items():
+                shape = ("scalar", "vector", "tensor")[one.rank] + (" on the grid" if one.per == "grid" else "")
+                lines.append(f"  {name:24} {shape} [{one.unit}] {one.help}".rstrip())
+        return "\n".join(lines)
+
+
+def participant[S](
+    main: Callable[[Case[S]], None], settings: type[S], *, reads: Mapping[str, Field], writes: Mapping[str, Field]
+) -> None:
+    """Be a participant: parse the command line, and describe or run.
+
+    Parameters
+    ----------
+    main : called with the case; it returns when the coupling has ended.
+    settings : dataclass whose fields are made by `scalebridge.settings.setting`.
+    reads, writes : fields by name of the data, tensors as a whole, in the units that `main` computes in.
+    """
+    about = Description("solver", *_module(), settings, reads, writes)
+    _command(about, main)
+
+
+def micro_participant(model: type[Any]) -> None:
+    """Be a micro participant.
+
+    Parameters
+    ----------
+    model : class of a `adapters.micro.MicroModel`, constructed as ``model(settings, seed)`` with an object of its own
+        ``Settings`` dataclass.
+    """
+    about = Description("micro", *_module(), model.Settings, model.controls, model.observables)
+
+    def main(case: Case[Any]) -> None:
+        from adapters import ensemble
+
+        ensemble.run(case, model(case.settings, case.seed))
+
+    _command(about, main)
+
+
+def _command(about: Description, main: Callable[[Case[Any]], None]) -> None:
+    parser = argparse.ArgumentParser(
+        prog=f"python -m {about.module}",
+        description=about.title,
+        epilog=about.to_text(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--describe", action="store_true", help="print settings and fields as JSON")
+    what.add_argument("--handout", metavar="FILE", type=Path, help="run with what this file hands out")
+    given = parser.parse_args()
+    if given.describe:
+        print(json.dumps(about.to_json()))
+        return
+    handout = Handout.load(given.handout)
+    os.chdir(handout.output)  # preCICE looks for its partners, and writes its logs, relative to the working folder
+    progress = ProgressWriter(handout.progress)
+    try:
+        settings: Any = typed.build(about.settings, handout.settings, plain=True)
+        main(Case(handout, settings, about.inputs, about.outputs, progress))
+    except Exception as error:
+        _fail(progress, error)
+    progress.close()
+
+
+def _fail(progress: ProgressWriter, error: Exception) -> NoReturn:
+    """End this process at once, with all its ranks: a coupling library may wait for its partners at exit."""
+    if isinstance(error, ConfigurationError | CouplingError):  # speak for themselves
+        print(error, file=sys.stderr)
+    else:
+        traceback.print_exception(error)
+    progress.write("error", message=str(error) or type(error).__name__)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    mpi = sys.modules.get("mpi4py.MPI")
+    if mpi is not None and mpi.Is_initialized() and mpi.COMM_WORLD.size > 1:
+        mpi.COMM_WORLD.Abort(1)
+    os._exit(1)
+
+
+def _module() -> tuple[str, str]:
+    """Return the name of the module that is run, and the first line of what it says about itself."""
+    main = sys.modules["__main__"]
+    spec = main.__spec__
+    name = spec.name if spec is not None else Path(main.__file__ or "participant").stem
+    lines = (main.__doc__ or name).strip().splitlines()
+    return name, lines[0].rstrip(".")

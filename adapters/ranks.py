@@ -1,0 +1,119 @@
+"""One preCICE participant shared by several MPI ranks of which only the first talks to preCICE.
+
+A mesh that is received cannot be divided among ranks before its points are known. So rank 0 receives all of it, and
+every rank gets its share of the rows. `Shared` has those methods of `precice.Participant` that such a rank needs; all
+of them are collective, and everybody gets the answer that rank 0 got.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+type Ids = NDArray[np.int32]
+type Array = NDArray[np.float64]
+
+
+def share(n: int, rank: int, size: int) -> slice:
+    """Return the rows of `n` that belong to `rank` of `size`: contiguous, as equal in number as can be."""
+    return slice(n * rank // size, n * (rank + 1) // size)
+
+
+class Shared:
+    """`participant` is a `precice.Participant` on rank 0 of `comm`, and None on the others."""
+
+    def __init__(self, participant: Any, comm: Any) -> None:
+        from mpi4py import MPI  # only a run on several ranks needs it
+
+        self.participant = participant
+        self.comm = comm
+        self.double = MPI.DOUBLE
+        self.counts: dict[str, NDArray[np.intp]] = {}  # rows of each rank, by mesh
+        self.ids: dict[str, Ids] = {}  # all vertices of a mesh, on rank 0
+
+    def _ask(self, method: str, *arguments: Any) -> float:
+        answer = np.zeros(1)
+        if self.comm.rank == 0:
+            answer[0] = getattr(self.participant, method)(*arguments) or 0.0
+        self.comm.Bcast(answer)
+        return float(answer[0])
+
+    def initialize(self) -> None:
+        self._ask("initialize")
+
+    def advance(self, dt: float) -> None:
+        self._ask("advance", dt)
+
+    def finalize(self) -> None:
+        self._ask("finalize")
+
+    def requires_initial_data(self) -> bool:
+        return bool(self._ask("requires_initial_data"))
+
+    def requires_writing_checkpoint(self) -> bool:
+        return bool(self._ask("requires_writing_checkpoint"))
+
+    def requires_reading_checkpoint(self) -> bool:
+        return bool(self._ask("requires_reading_checkpoint"))
+
+    def is_coupling_ongoing(self) -> bool:
+        return bool(self._ask("is_coupling_ongoing"))
+
+    def is_time_window_complete(self) -> bool:
+        return bool(self._ask("is_time_window_complete"))
+
+    def get_max_time_step_size(self) -> float:
+        return self._ask("get_max_time_step_size")
+
+    def get_mesh_dimensions(self, mesh: str) -> int:
+        return int(self._ask("get_mesh_dimensions", mesh))
+
+    def get_data_dimensions(self, mesh: str, data: str) -> int:
+        return int(self._ask("get_data_dimensions", mesh, data))
+
+    def set_mesh_access_region(self, mesh: str, region: Sequence[float]) -> None:
+        self._ask("set_mesh_access_region", mesh, region)
+
+    def get_mesh_vertex_ids_and_coordinates(self, mesh: str) -> tuple[Ids, Array]:
+        """Return the ids (n,) and coordinates (n, dim) of the rows of this rank; ids count the rows of all ranks."""
+        n = int(self._ask("get_mesh_vertex_size", mesh))
+        points = np.zeros((n, self.get_mesh_dimensions(mesh)))
+        if self.comm.rank == 0:
+            ids, coordinates = self.participant.get_mesh_vertex_ids_and_coordinates(mesh)
+            self.ids[mesh] = np.asarray(ids, dtype=np.int32)
+            points[:] = coordinates
+        self.comm.Bcast(points)
+        rows = [range(n)[share(n, rank, self.comm.size)] for rank in range(self.comm.size)]
+        self.counts[mesh] = np.array([len(r) for r in rows])
+        mine = rows[self.comm.rank]
+        return np.arange(mine.start, mine.stop, dtype=np.int32), points[mine.start : mine.stop]
+
+    def read_data(self, mesh: str, data: str, ids: Ids, relative_time: float) -> Array:
+        """Return the values (n,) or (n, d) of the rows of this rank."""
+        components = self.get_data_dimensions(mesh, data)
+        mine = np.empty((len(ids), components))
+        everything = None
+        if self.comm.rank == 0:
+            everything = self.participant.read_data(mesh, data, self.ids[mesh], relative_time)
+        self.comm.Scatterv(self._layout(everything, mesh, components), mine)
+        return mine[:, 0] if components == 1 else mine
+
+    def write_data(self, mesh: str, data: str, ids: Ids, values: Array) -> None:
+        """Write the values (n,) or (n, d) of the rows of this rank."""
+        components = self.get_data_dimensions(mesh, data)
+        n = int(self.counts[mesh].sum())
+        everything = np.empty((n, components) if components > 1 else n) if self.comm.rank == 0 else None
+        self.comm.Gatherv(np.ascontiguousarray(values, dtype=np.float64), self._layout(everything, mesh, components))
+        if self.comm.rank == 0:
+            self.participant.write_data(mesh, data, self.ids[mesh], everything)
+
+    def _layout(self, everything: Array | None, mesh: str, components: int) -> Any:
+        """Describe to MPI how the rows lie in the array that rank 0 has."""
+        if everything is None:
+            return None
+        counts = self.counts[mesh] * components
+        displacements = np.concatenate([[0], np.cumsum(counts)[:-1]])
+        return [np.ascontiguousarray(everything), counts, displacements, self.double]

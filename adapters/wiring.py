@@ -1,0 +1,207 @@
+"""How the fields of one participant travel according to the preCICE configuration and the scaling file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from adapters import tensors
+from scalebridge import xmlfile
+from scalebridge.embedded import config
+from scalebridge.fields import Field
+from scalebridge.findings import nearest
+from scalebridge.units import Conversion, converter
+
+
+class CouplingError(RuntimeError):
+    """A coupled run that cannot go on; the message says who, which data, where, and what to do."""
+
+
+@dataclass(frozen=True)
+class Channel:
+    """How one field travels on one mesh.
+
+    Attributes
+    ----------
+    name, field : the field in the participant's own terms.
+    dimension : number of space dimensions of a tensor or vector.
+    conversion : from the unit on the wire to the participant's (reading), or the other way (writing).
+    writer : the participant that writes it.
+    initial : a value for the start of the first window is sent.
+    late : no such value can be sent, because the writer receives the mesh.
+    arrival : the iteration of the first window in which the first value arrives, where none is sent for the start.
+    """
+
+    name: str
+    field: Field
+    dimension: int
+    conversion: Conversion
+    writer: str
+    initial: bool = False
+    late: bool = False
+    arrival: int = 1
+
+    @property
+    def packed(self) -> tuple[str, ...]:
+        """Names of the preCICE data that carry the field."""
+        return tensors.names(self.name, self.field, self.dimension)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the value at one point: (), (d,) or (d, d)."""
+        return tensors.shape(self.field, self.dimension)
+
+    @property
+    def wire_shape(self) -> tuple[int, ...]:
+        """Shape of the value at one point of each of the preCICE data: () or (d,)."""
+        return self.shape if self.field.rank == 1 else ()
+
+
+class Wiring:
+    """The place of one participant in a coupled case.
+
+    Parameters
+    ----------
+    path : preCICE configuration.
+    name : name of the participant.
+    reads, writes : its fields by name of the data.
+    scaling : scaling file that gives the units on the wire, or None where every unit is the participant's own.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        name: str,
+        reads: Mapping[str, Field],
+        writes: Mapping[str, Field],
+        scaling: Path | None = None,
+    ) -> None:
+        self.config = config.load(path)
+        self.file = path.name
+        self.name = name
+        self.reads = reads
+        self.writes = writes
+        self.units = _wire_units(scaling) if scaling else {}
+        names = [p.name for p in self.config.participants]
+        if name not in names:
+            raise CouplingError(f"{self.file} has no participant {name!r}{_hint(name, names)}")
+        self.participant = self.config.participant(name)
+
+    def require_provided(self, mesh: str) -> None:
+        """Raise CouplingError unless the participant provides `mesh`."""
+        if mesh not in self.participant.provides:
+            hint = _hint(mesh, self.participant.provides)
+            raise CouplingError(f'{self.file}: {self.name} has no <provide-mesh name="{mesh}" />{hint}')
+
+    def require_access(self, mesh: str) -> None:
+        """Raise CouplingError unless the participant receives `mesh` with api-access."""
+        received = self.participant.received(mesh)
+        if received is None:
+            hint = _hint(mesh, [r.name for r in self.participant.receives])
+            raise CouplingError(f'{self.file}: {self.name} has no <receive-mesh name="{mesh}" ... />{hint}')
+        if not received.api_access:
+            raise CouplingError(
+                f"{self.file}:{received.line}: {self.name} works on the points of {mesh} itself: "
+                f'<receive-mesh name="{mesh}" ... /> needs api-access="true"'
+            )
+
+    def reading(self, mesh: str, name: str) -> Channel:
+        """Return how the participant reads the field `name` on `mesh`."""
+        field = self._declared(name, self.reads, "reads")
+        dimension = self._dimension(mesh, name, field, "read")
+        packed = tensors.names(name, field, dimension)
+        exchange = self._exchange(packed[0], mesh)
+        sender = self.config.participant(exchange.sender)
+        direct = any(a.key == exchange.key for a in sender.writes) and sender.received(exchange.mesh) is not None
+        conversion = converter(self.units.get(name, field.unit), field.unit)
+        return Channel(
+            name, field, dimension, conversion, sender.name, exchange.initialize, direct, self._arrival(exchange)
+        )
+
+    def writing(self, mesh: str, name: str) -> Channel:
+        """Return how the participant writes the field `name` on `mesh`."""
+        field = self._declared(name, self.writes, "writes")
+        dimension = self._dimension(mesh, name, field, "write")
+        conversion = converter(field.unit, self.units.get(name, field.unit))
+        return Channel(name, field, dimension, conversion, self.name)
+
+    def require_written(self, written: Iterable[tuple[str, str]]) -> None:
+        """Raise CouplingError if the configuration expects data that nobody writes: preCICE would send zeros.
+
+        `written` are the (mesh, data) for which there is a source.
+        """
+        missing = [a for a in self.participant.writes if a.key not in set(written)]
+        if missing:
+            told = "; ".join(f"line {a.line}: {a.data} on {a.mesh}" for a in missing)
+            raise CouplingError(
+                f"{self.file} says that {self.name} writes data that it has no values for ({told}): "
+                "zeros would be sent. Remove the <write-data ... /> or write the data"
+            )
+
+    def horizon(self) -> tuple[float, int | None, float | None]:
+        """Return the end of the run [s] (infinite if open), its number of windows, and their size [s], where known."""
+        end, windows, size = math.inf, None, None
+        for scheme in self.config.schemes_of(self.name):
+            size = scheme.time_window_size or size
+            if scheme.max_time is not None:
+                end = min(end, scheme.max_time)
+            if scheme.max_time_windows is not None and size:
+                end = min(end, scheme.max_time_windows * size)
+            elif scheme.max_time_windows is not None:
+                windows = scheme.max_time_windows
+        if size and math.isfinite(end):
+            windows = math.ceil(end / size - 1e-9)
+        return end, windows, size
+
+    def _declared(self, name: str, fields: Mapping[str, Field], verb: str) -> Field:
+        if name not in fields:
+            raise CouplingError(f"{self.name} {verb} {name!r}, which it does not declare{_hint(name, fields)}")
+        return fields[name]
+
+    def _dimension(self, mesh: str, name: str, field: Field, verb: str) -> int:
+        """Return the number of dimensions of a tensor, read off the data that the configuration has for it."""
+        accesses = self.participant.reads if verb == "read" else self.participant.writes
+        there = [a.data for a in accesses if a.mesh == mesh]
+        size = self.config.mesh(mesh).dimensions
+        for dimension in (3, 2, 1) if field.rank == 2 else (size,):
+            if set(tensors.names(name, field, dimension)) <= set(there):
+                self._require_kind(name, field)
+                return dimension
+        wanted = tensors.names(name, field, size)
+        missing = ", ".join(f'<{verb}-data name="{n}" mesh="{mesh}" />' for n in wanted if n not in there)
+        hint = _hint(next(n for n in wanted if n not in there), there)
+        raise CouplingError(f"{self.file}: {self.name} {verb}s {name} on {mesh}, but has no {missing}{hint}")
+
+    def _require_kind(self, name: str, field: Field) -> None:
+        """Raise CouplingError if a vector is declared where a scalar travels, or the other way round."""
+        datum = self.config.datum(name) if field.rank < 2 else None
+        if datum is not None and datum.vector != (field.rank == 1):
+            found, wanted = ("vector", "scalar") if datum.vector else ("scalar", "vector")
+            raise CouplingError(f"{self.file}:{datum.line}: {name} is a data:{found}; {self.name} has it as a {wanted}")
+
+    def _arrival(self, exchange: config.ExchangeConfig) -> int:
+        """Return 1 if the sender is ahead of this participant in the first iteration, 2 if not."""
+        scheme = next(s for s in self.config.schemes_of(self.name) if exchange in s.exchanges)
+        return 1 if scheme.serial and scheme.participants[0] == exchange.sender else 2
+
+    def _exchange(self, data: str, mesh: str) -> config.ExchangeConfig:
+        """Return the exchange that brings `data`, on `mesh` or, where it is mapped, on another one."""
+        coming = [e for s in self.config.schemes_of(self.name) for e in s.exchanges if e.receiver == self.name]
+        coming = sorted((e for e in coming if e.data == data), key=lambda e: e.mesh != mesh)
+        if not coming:
+            raise CouplingError(
+                f'{self.file}: nobody sends {data}: there is no <exchange data="{data}" to="{self.name}" />'
+            )
+        return coming[0]
+
+
+def _wire_units(path: Path) -> dict[str, str]:
+    elements = xmlfile.read(path).all("downscale", "upscale")
+    return {e.attributes["data"]: e.attributes["unit"] for e in elements if {"data", "unit"} <= e.attributes.keys()}
+
+
+def _hint(name: str, candidates: Iterable[str]) -> str:
+    meant = nearest(name, candidates)
+    return f". Did you mean {meant!r}?" if meant else ""
