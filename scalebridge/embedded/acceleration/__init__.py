@@ -6,7 +6,8 @@ The participant that runs the scheme (the second one, or the controller) calls, 
 - `window_complete` when it has, before anything moves to the next time window.
 
 The iterates are all data on which the scheme iterates: in a serial scheme the data that the second participant
-sends, in a parallel and in a multi scheme all data that the participant sends or receives.
+sends, in a parallel and in a multi scheme all data that the participant sends or receives. They are given in the order
+of the meshes, and of the data in each mesh, in the configuration.
 """
 
 from __future__ import annotations
@@ -19,41 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scalebridge.embedded.acceleration.settings import AccelerationConfig
+from scalebridge.embedded.waveform import Waveform
+
+
+class AccelerationError(RuntimeError):
+    """An acceleration that cannot go on."""
+
 
 Floats = NDArray[np.float64]
 Key = tuple[str, str]  # (mesh, data)
-
-
-class Waveform(Protocol):
-    """The samples of one data on one mesh in the current time window.
-
-    Attributes
-    ----------
-    times : (k,), ascending; times[0] is the start of the window.
-    values : (k, n, components).
-    gradients : (k, n, components, dimensions), or None where no mapping needs gradients.
-    """
-
-    @property
-    def times(self) -> Floats: ...
-
-    @property
-    def values(self) -> Floats: ...
-
-    @property
-    def gradients(self) -> Floats | None: ...
-
-    def sample(self, time: float) -> Floats:
-        """Return the values (n, components) at a time; one sample is constant in time."""
-        ...
-
-    def sample_gradients(self, time: float) -> Floats:
-        """Return the gradients (n, components, dimensions) of the first sample at or after a time."""
-        ...
-
-    def replace(self, times: Floats, values: Floats, gradients: Floats | None = None) -> None:
-        """Set all samples anew, the one at the window start included."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -64,7 +39,7 @@ class Iterate:
     ----------
     old : what went into this iteration: the waveform at the end of the previous one, after acceleration. In the first
         iteration of a window it has one sample, the converged values at the window start.
-    new : what came out of it; the acceleration changes it.
+    new : what came out of it; the acceleration puts better samples into it.
     lower, upper : bounds of each component (None where there is none), empty for data without bounds.
     """
 

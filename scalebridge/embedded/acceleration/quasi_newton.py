@@ -1,0 +1,211 @@
+"""Interface quasi-Newton methods with inverse Jacobians; IQN-ILS.
+
+The coupling is a fixed point x = H(x) with residual r = H(x) - x. Differences of residuals (columns of V) and of H(x)
+(columns of W) give the step  H(x) + W c  with  c = argmin |V c + r|.
+Degroote, Bathe, Vierendeels, "Performance of a new partitioned procedure versus a monolithic procedure in
+fluid-structure interaction", Comput. Struct. 87 (2009) 793-801.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+import numpy as np
+
+from scalebridge.embedded.acceleration import AccelerationError, Floats, Iterate, Key
+from scalebridge.embedded.acceleration.bounds import keep_within_bounds
+from scalebridge.embedded.acceleration.columns import ColumnStack, DifferenceMatrix
+from scalebridge.embedded.acceleration.constant import relax
+from scalebridge.embedded.acceleration.preconditioner import create_preconditioner
+from scalebridge.embedded.acceleration.qr import Factors, factorise
+from scalebridge.embedded.acceleration.settings import AccelerationConfig
+from scalebridge.embedded.acceleration.unknowns import Unknowns
+
+_log = logging.getLogger(__name__)
+
+
+class QuasiNewton:
+    """What all interface quasi-Newton methods share: the history of differences and when it is kept or dropped.
+
+    A method adds `_step`, and what it has to do when columns come and go and when a window is complete.
+    """
+
+    def __init__(self, config: AccelerationConfig) -> None:
+        self._config = config
+        self._primary = [(entry.mesh, entry.data) for entry in config.data]
+        self._reused = config.time_windows_reused_or_default
+        self._preconditioner = create_preconditioner(config)
+        self._first_iteration = True
+        self._first_window = True
+        self._counts = [0]  # columns of each time window, newest first
+        self._deleted = self._dropped = 0
+        self._unknowns: Unknowns
+        self._values: Floats  # H(x) of all data
+        self._residuals: list[Floats]  # H(x) - x of each primary data
+        self._old_values: Floats
+        self._old_residuals: list[Floats]
+        self._v: DifferenceMatrix
+        self._w: ColumnStack
+        self._backup: tuple[DifferenceMatrix, ColumnStack, list[int]] | None = None
+
+    # What a method adds
+
+    def _start(self) -> None:
+        """Forget everything; the unknowns may have changed."""
+
+    def _column_added(self) -> None:
+        """Take note of the column that has just been put in front of V and W."""
+
+    def _column_removed(self, index: int) -> None:
+        """Take note of a column that has just been removed from V and W."""
+
+    def _columns_cleared(self) -> None:
+        """Take note that all columns were exchanged."""
+
+    def _step(self, factors: Factors) -> Floats:
+        """Return the step to add to H(x)."""
+        raise AssertionError("each method defines its step")
+
+    def _window_converged(self) -> None:
+        """Learn from a complete window, before old columns are dropped."""
+
+    # What a scheme calls
+
+    def accelerate(self, iterates: Mapping[Key, Iterate], start: float, end: float) -> None:
+        """Relax in the very first iteration; otherwise take a quasi-Newton step."""
+        self._observe(iterates, start)
+        if self._relaxes():
+            self._remember()
+            relax(self._config.relaxation_or_default, iterates, start)
+            self._first_iteration = False
+            return
+        if self._v.columns == 0 and self._reused == 0 and self._backup is not None:
+            self._v, self._w, counts = self._backup
+            self._counts = list(counts)
+            self._columns_cleared()
+        self._preconditioner.update(False, self._primary_values(), self._residuals)
+        if self._first_iteration:
+            self._deleted = self._dropped = 0
+        step = self._step(self._filter())
+        if not np.isfinite(step).all():
+            raise AccelerationError(
+                "the quasi-Newton step is not a number: the coupling iteration diverged, or a participant writes the "
+                "same data in succeeding iterations or does not restore its checkpoint; or try a larger filter limit"
+            )
+        better = self._values + step
+        keep_within_bounds(better, step, iterates, self._unknowns.slices, self._config.on_bound_violation)
+        if self._first_iteration and self._reused == 0 and not self._config.enforce_initial_relaxation:
+            if self._v.columns > 0:
+                self._backup = (self._v, self._w, list(self._counts))
+            self._clear([0])
+        self._unknowns.replace(iterates, better, start)
+        self._first_iteration = False
+
+    def window_complete(self, iterates: Mapping[Key, Iterate], start: float, end: float) -> None:
+        """Add the last differences and drop those of windows that are too old."""
+        self._observe(iterates, start)
+        if self._counts and self._counts[0] == 0:
+            self._counts.pop(0)
+        self._window_converged()
+        self._first_window = self._first_window and self._first_iteration
+        self._preconditioner.update(True, self._primary_values(), self._residuals)
+        if self._reused == 0:
+            if self._config.enforce_initial_relaxation:
+                self._clear([])
+        elif len(self._counts) > self._reused:
+            old = self._counts.pop()
+            self._dropped += old
+            for _ in range(old):
+                self._v.remove(-1)
+                self._w.remove(-1)
+                self._column_removed(-1)
+        self._counts.insert(0, 0)
+        self._first_iteration = True
+
+    def log_entries(self) -> dict[str, int]:
+        """Return the columns in use, those that the filter deleted, and those that became too old."""
+        return {"QNColumns": sum(self._counts), "DeletedQNColumns": self._deleted, "DroppedQNColumns": self._dropped}
+
+    # The history
+
+    def _relaxes(self) -> bool:
+        return self._first_iteration and (self._first_window or self._config.enforce_initial_relaxation)
+
+    def _observe(self, iterates: Mapping[Key, Iterate], start: float) -> None:
+        """Gather values and residuals, and put their differences to the last iteration in front of V and W."""
+        if self._first_iteration and self._first_window:
+            self._unknowns = Unknowns(iterates, self._primary, self._config.reduced_time_grid, start)
+            self._clear(self._counts)
+            self._start()
+        if self._first_iteration:
+            self._unknowns.move(iterates)
+        self._values = self._unknowns.new(iterates, start)
+        self._residuals = self._unknowns.residuals(iterates, self._values, start)
+        if all(np.linalg.norm(part) <= 1e-14 for part in self._residuals):
+            _log.warning(
+                "the coupling residual is zero: did the participants write new data, and read the received data?"
+            )
+        if self._relaxes():
+            return
+        if not self._first_iteration:
+            self._add_column()
+        self._remember()
+
+    def _add_column(self) -> None:
+        full = self._v.columns == self._config.max_used_iterations_or_default or self._v.columns > self._v.rows
+        self._v.push_front([new - old for new, old in zip(self._residuals, self._old_residuals, strict=True)])
+        self._w.push_front(self._values - self._old_values)
+        self._counts[0] += 1
+        self._column_added()
+        if full:
+            self._remove(-1)
+            self._dropped += 1
+
+    def _remember(self) -> None:
+        self._old_values = self._values
+        self._old_residuals = self._residuals
+
+    def _filter(self) -> Factors:
+        """Factorise the weighted V, and remove the columns that the filter leaves out."""
+        small = self._v.small(self._preconditioner.weights)
+        factors = factorise(small, self._v.rows, self._config.filter)
+        for index in reversed(factors.removed):
+            self._remove(index)
+            self._deleted += 1
+        if factors.removed:  # the bases may have been compressed
+            small = self._v.small(self._preconditioner.weights)
+            q, r = np.linalg.qr(small)
+            factors = Factors(q, r, factors.removed)
+        return factors
+
+    def _remove(self, index: int) -> None:
+        self._v.remove(index)
+        self._w.remove(index)
+        self._column_removed(index)
+        ends = np.cumsum(self._counts)
+        window = int(np.searchsorted(ends, index % ends[-1], side="right"))
+        self._counts[window] -= 1
+        if self._counts[window] == 0:
+            del self._counts[window]
+
+    def _clear(self, counts: list[int]) -> None:
+        """Start with an empty V and W."""
+        self._v = DifferenceMatrix([part.stop - part.start for part in self._unknowns.primary])
+        self._w = ColumnStack(self._unknowns.size)
+        self._counts = counts
+        self._columns_cleared()
+
+    def _primary_values(self) -> list[Floats]:
+        return [self._values[part] for part in self._unknowns.primary]
+
+    def _negative_residuals(self) -> Floats:
+        """Return -B^T P r, what the small least-squares problem needs of the residuals."""
+        return -self._v.project(self._residuals, self._preconditioner.weights)
+
+
+class InverseLeastSquares(QuasiNewton):
+    """IQN-ILS: the Jacobian of least change is not kept; columns of past windows are reused instead."""
+
+    def _step(self, factors: Factors) -> Floats:
+        return self._w.combine(factors.solve(self._negative_residuals()))
