@@ -25,10 +25,8 @@ def shape(field: Field, dimension: int) -> tuple[int, ...]:
     return (dimension,) * field.rank
 
 
-def components(field: Field, dimension: int) -> tuple[tuple[int, ...], ...]:
-    """Return the indices that travel, in order: ((),) below rank 2, else the pairs (i, j)."""
-    if field.rank < 2:
-        return ((),)
+def components(field: Field, dimension: int) -> tuple[tuple[int, int], ...]:
+    """Return the indices (i, j) of a tensor that travel, in the order of their names."""
     return tuple((i, j) for i in range(dimension) for j in range(i if field.symmetric else 0, dimension))
 
 
@@ -41,9 +39,7 @@ def names(name: str, field: Field, dimension: int) -> tuple[str, ...]:
     field : its rank and symmetry.
     dimension : number of space dimensions d of a tensor, that of the micro volume.
     """
-    if field.rank < 2:
-        return (name,)
-    return tuple(f"{name}-{i}{j}" for i, j in components(field, dimension))
+    return field.data_names(name, dimension)
 
 
 def pack(name: str, field: Field, values: ArrayLike) -> dict[str, Array]:

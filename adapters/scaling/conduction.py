@@ -7,8 +7,11 @@ k [W/(m K)] conductivity (or any other coefficient of a flux), chi_j [m] correct
 Finite volumes on a regular grid, one unknown per cell; the coefficient of a face is the harmonic mean of its two cells
 (S. V. Patankar, Numerical Heat Transfer and Fluid Flow, 1980, section 4.2-3), which is exact for layers along the axes,
 and zero beside an insulating cell. Conjugate gradients, preconditioned by the inverse of the constant-coefficient
-operator through the FFT: the number of iterations depends on the contrast of k, not on the grid. Where k is zero, the
-operator has a null space that neither the right-hand side nor the energy sees, and conjugate gradients stay outside of it.
+operator through the FFT: the number of iterations depends on the contrast of k, not on the grid. Where k is smooth and
+its contrast large (a phase field), that operator is scaled by the square root of k from both sides (P. Concus and
+G. H. Golub, SIAM J. Numer. Anal. 10, 1103 (1973)), and the number of iterations does not depend on the contrast either.
+Where k is zero, the operator has a null space that neither the right-hand side nor the energy sees, and conjugate
+gradients converge in its complement, again independently of the grid where the pores are resolved.
 """
 
 from __future__ import annotations
@@ -28,8 +31,11 @@ CHUNK = 32768
 # The error is relative to the largest diagonal entry of K, but never to less than this share of the mean of k: where
 # nothing percolates K is zero.
 FLOOR = 1e-4
-# Conjugate gradients do not converge at an even pace, so an extrapolated error is taken this much larger than it looks.
+# An error that is extrapolated from the pace of the last iterations is taken this much larger than it looks.
 SAFETY = 4
+# A coefficient is smooth where its contrast exceeds the square of its largest jump between neighbours this many times;
+# two phases side by side never do, ten cells across an interface do.
+SMOOTH = 10
 
 
 class NotConverged(RuntimeError):
@@ -112,7 +118,7 @@ def solve(
 
 
 def energy(coefficients: Array, correctors: Array, size: tuple[float, ...]) -> Array:
-    """Return K (n, d, d) = <(e_j + grad chi_j) . k (e_l + grad chi_l)>: symmetric, its error quadratic in that of chi."""
+    """Return K (n, d, d) = <(e_j + grad chi_j) . k (e_l + grad chi_l)>: symmetric, with the square of chi's error."""
     n, d = coefficients.shape[:2]
     cells = coefficients.shape[2:]
     grid = _Grid(cells, size)
@@ -143,7 +149,8 @@ class _Grid:
             waves = np.arange(symbol.shape[axis])
             eigenvalues = (2 / h * np.sin(np.pi * waves / count)) ** 2
             symbol += eigenvalues.reshape([-1 if a == axis else 1 for a in range(self.dimension)])
-        symbol.flat[0] = np.inf  # the mean of a corrector is of no consequence: keep it at zero
+        # The mean of a corrector is of no consequence, but a scaled residual has a mean: any positive value will do.
+        symbol.flat[0] = 1 if self.cells == 1 else np.delete(symbol.flat, 0).min()
         self.inverse = 1 / symbol
 
     def forward(self, u: Array, axis: int, out: Array) -> None:
@@ -186,11 +193,15 @@ class _Chunk:
         n, d = coefficients.shape[:2]
         self.volumes = np.arange(n)  # those that are worked on
         self.faces = coefficients.reshape(n, d, grid.cells)
-        self.lowest, self.highest = self.faces.min(axis=(1, 2)), self.faces.max(axis=(1, 2))
         self.floor = FLOOR * self.faces.mean(axis=(1, 2))
+        self.contrast, smooth = self._contrast()
+        self.scaling = self._scaling(smooth) if smooth.any() else None
+        highest = self.faces.max(axis=(1, 2))
+        self.lowest = np.where(smooth | (highest == 0), 1, highest / self.contrast)
+        self.sharp = ~smooth & (self.faces.min(axis=(1, 2)) > 0)
         self.x = correctors.reshape(n * d, grid.cells).copy()
         self.r, self.energy = self._residual()
-        self.z = grid.precondition(self.r)
+        self.z = self._precondition()
         self.rho = np.vecdot(self.r, self.z)
         self.p = np.zeros_like(self.r)
         self.beta = np.zeros(n * d)
@@ -203,7 +214,8 @@ class _Chunk:
         while not done.all():
             if (unfinished := spent[self.volumes[~done]]).max() >= most:
                 worst = np.flatnonzero(~done)[np.argmax(unfinished)]
-                raise self._not_converged(int(worst), most, float(error[worst]))
+                volume = self.first + int(self.volumes[worst])
+                raise NotConverged(volume, most, float(error[worst]), float(self.contrast[worst]))
             if 4 * np.count_nonzero(done) >= len(done):
                 self._drop(done)
                 done = np.zeros(len(self.volumes), dtype=bool)
@@ -227,7 +239,7 @@ class _Chunk:
         gain = step * self.rho / self.grid.cells
         self.energy = self.energy - gain
         self.gains = np.concatenate([self.gains[:, 1:], gain[:, None]], axis=1)
-        self.z = self.grid.precondition(self.r)
+        self.z = self._precondition()
         rho = np.vecdot(self.r, self.z)
         self.beta = np.divide(rho, self.rho, out=np.zeros_like(rho), where=self.rho > 0)
         self.rho = rho
@@ -257,21 +269,59 @@ class _Chunk:
             grid.add_backward(flux, axis, result)
         return result
 
+    def _contrast(self) -> tuple[Array, NDArray[np.bool_]]:
+        """Return the contrast of the positive coefficients of each volume, and whether they are smooth, (volumes,)."""
+        with np.errstate(divide="ignore"):
+            logarithm = np.log(self.faces).reshape(-1, self.grid.dimension, *self.grid.shape)
+        logarithm[np.isneginf(logarithm)] = np.nan
+        axes = tuple(range(1, logarithm.ndim))
+        contrast = np.fmax.reduce(logarithm, axis=axes) - np.fmin.reduce(logarithm, axis=axes)
+        jump = np.zeros_like(contrast)
+        for axis in range(self.grid.dimension):
+            step = np.abs(np.diff(logarithm[:, axis], axis=1 + axis))
+            jump = np.fmax(jump, np.fmax.reduce(step, axis=axes[:-1], initial=0))
+        contrast = np.nan_to_num(contrast)
+        return np.exp(contrast), contrast > 2 * jump + np.log(SMOOTH)
+
+    def _scaling(self, smooth: NDArray[np.bool_]) -> Array:
+        """Return what the preconditioner is scaled by from both sides, (volumes, cells): 1 where k is not `smooth`."""
+        diagonal = np.zeros_like(self.faces[:, 0])
+        for axis in range(self.grid.dimension):
+            face = self.faces[:, axis].reshape(-1, *self.grid.shape)
+            both = face + np.roll(face, 1, axis=1 + axis)
+            diagonal += both.reshape(diagonal.shape) * (0.5 / self.grid.dimension)
+        scaling = np.zeros_like(diagonal)
+        np.divide(1, np.sqrt(diagonal), out=scaling, where=diagonal > 0)
+        scaling[~smooth] = 1
+        return scaling
+
+    def _precondition(self) -> Array:
+        """Return the preconditioned residual, (rows, cells)."""
+        if self.scaling is None:
+            return self.grid.precondition(self.r)
+        by_volume = (-1, self.grid.dimension, self.grid.cells)
+        scaled = (self.r.reshape(by_volume) * self.scaling[:, None]).reshape(self.r.shape)
+        result = self.grid.precondition(scaled)
+        result.reshape(by_volume)[...] *= self.scaling[:, None]
+        return result
+
     def _error(self) -> Array:
         """Return an estimate of the relative error of each volume's tensor, (volumes,).
 
-        The energy error is r . A^-1 r <= r . L^-1 r / min k, where L is the operator with coefficient 1; this bound is
-        sharp where the contrast is small. Otherwise (and where k is zero) what the coming iterations will take off the
-        energy is extrapolated from what the last four did.
+        The energy error is r . A^-1 r <= r . M^-1 r / c, where M is the preconditioner and c the lowest eigenvalue of
+        M^-1 A. With M = L that is at least the smallest coefficient, and the bound is certain. With zeros or scaling c
+        is not known: the smallest positive coefficient, or 1, is only near it, and the estimate is what the coming
+        iterations will take off the energy, extrapolated from the last four, kept within 1 to 100 times that bound.
         """
-        with np.errstate(divide="ignore", invalid="ignore"):
-            bound = (self.rho / self.grid.cells).reshape(-1, self.grid.dimension) / self.lowest[:, None]
-            older, newer = self.gains[:, :2].sum(axis=1), self.gains[:, 2:].sum(axis=1)
-            rate = newer / older
-            coming = np.where((rate < 1) & np.isfinite(older), SAFETY * newer * rate / (1 - rate), np.inf)
+        bound = (self.rho / self.grid.cells).reshape(-1, self.grid.dimension) / self.lowest[:, None]
+        older, newer = self.gains[:, :2].sum(axis=1), self.gains[:, 2:].sum(axis=1)
+        pace = np.divide(newer, older, out=np.ones_like(newer), where=np.isfinite(older) & (older > newer))
+        coming = np.divide(SAFETY * newer * pace, 1 - pace, out=np.full_like(newer, np.inf), where=pace < 1)
+        estimate = np.clip(coming.reshape(bound.shape), bound, 100 * bound)
+        error = np.where(self.sharp[:, None], bound, estimate).max(axis=1)
         scale = np.maximum(self.energy.reshape(bound.shape).max(axis=1), self.floor)
-        error = np.fmin(bound, coming.reshape(bound.shape)).max(axis=1)
-        return np.divide(error, scale, out=np.zeros_like(error), where=(self.rho.reshape(bound.shape) > 0).any(axis=1))
+        relative: Array = np.divide(error, scale, out=np.zeros_like(error), where=error > 0)
+        return relative
 
     def _drop(self, done: NDArray[np.bool_]) -> None:
         """Hand over the correctors of the volumes that are `done` and forget them."""
@@ -280,10 +330,7 @@ class _Chunk:
         rows, left = np.repeat(~done, d), ~done
         for name in ("x", "r", "z", "p", "rho", "beta", "gains", "energy"):
             setattr(self, name, getattr(self, name)[rows])
-        for name in ("volumes", "faces", "lowest", "highest", "floor"):
+        for name in ("volumes", "faces", "lowest", "contrast", "floor", "sharp"):
             setattr(self, name, getattr(self, name)[left])
-
-    def _not_converged(self, row: int, iterations: int, error: float) -> NotConverged:
-        lowest, highest = float(self.lowest[row]), float(self.highest[row])
-        contrast = highest / lowest if lowest > 0 else math.inf
-        return NotConverged(self.first + int(self.volumes[row]), iterations, error, contrast)
+        if self.scaling is not None:
+            self.scaling = self.scaling[left]

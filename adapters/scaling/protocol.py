@@ -1,0 +1,74 @@
+"""What a scaling map is: a small frozen dataclass whose fields are its parameters in CASE.scaling.xml."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scalebridge.checks import Check
+from scalebridge.fields import Field
+
+type Array = NDArray[np.float64]
+type Memory = Mapping[str, NDArray[Any]]
+
+
+class ScalingError(RuntimeError):
+    """A map that cannot make anything of the values it got; names the map and the micro volume."""
+
+
+class Map(Protocol):
+    """What all maps say of themselves.
+
+    Attributes
+    ----------
+    name : its name in XML.
+    preserves : what is the same on both scales, for people.
+    """
+
+    name: ClassVar[str]
+    preserves: ClassVar[str]
+
+    def misfit(self, field: Field) -> str:
+        """Return what the map needs if `field` of the micro model does not fit, else the empty text."""
+        ...
+
+    def gives(self, field: Field) -> Field:
+        """Return what the macro side sees of `field`, which fits; in the same unit, one value per point."""
+        ...
+
+
+class Downscale(Map, Protocol):
+    """A map from the values at the macro points to a control of the micro model."""
+
+    def downscale(self, values: Array, cells: tuple[int, ...]) -> Array:
+        """Return the control (n, ...), or (n, *cells, ...) for a control on the grid, from values (n, ...)."""
+        ...
+
+
+class Upscale(Map, Protocol):
+    """A map from an observable of the micro model to the values at the macro points.
+
+    `memory` is a dict of arrays with n rows, such as a solution to start the next one from. It is part of the state, so it
+    is never changed in place, and has the same arrays from the start.
+    """
+
+    def start(self, field: Field, n: int, cells: tuple[int, ...]) -> Memory:
+        """Return the memory of n volumes with a grid of `cells` before the first call of `upscale`."""
+        ...
+
+    def upscale(self, values: Array, memory: Memory, size: tuple[float, ...]) -> tuple[Array, Memory]:
+        """Return the values at the points (n, ...) and the new memory.
+
+        Parameters
+        ----------
+        values : (n, *cells, ...) of an observable on the grid, (n, ...) of one per point.
+        size : edge lengths of the volume [m], one per dimension; empty if the model has no volume.
+        """
+        ...
+
+    def audit(self, memory: Memory, unit: str) -> list[Check]:
+        """Return checks on the last `upscale`, from what it left in its memory; `unit` is that of the observable."""
+        ...
