@@ -164,12 +164,21 @@ def _command(about: Description, main: Callable[[Case[Any]], None]) -> None:
     if given.describe:
         print(json.dumps(about.to_json()))
         return
-    handout = Handout.load(given.handout)
+    serve(main, about.settings, about.inputs, about.outputs, Handout.load(given.handout))
+
+
+def serve[S](
+    main: Callable[[Case[S]], None],
+    settings: type[S],
+    reads: Mapping[str, Field],
+    writes: Mapping[str, Field],
+    handout: Handout,
+) -> None:
+    """Run `main` with what was handed out; if it fails, say why and end the process with status 1."""
     os.chdir(handout.output)  # preCICE looks for its partners, and writes its logs, relative to the working folder
     progress = ProgressWriter(handout.progress)
     try:
-        settings: Any = typed.build(about.settings, handout.settings, plain=True)
-        main(Case(handout, settings, about.inputs, about.outputs, progress))
+        main(Case(handout, typed.build(settings, handout.settings, plain=True), reads, writes, progress))
     except Exception as error:
         _fail(progress, error)
     progress.close()
