@@ -21,7 +21,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adapters.keeping import keeper
+from adapters.keeping import Keepable, keeper
 from adapters.mesh import CouplingMesh
 from adapters.participant import Case
 from adapters.ranks import Shared
@@ -147,6 +147,9 @@ class Coupling:
         self.start()
         kept = [keeper(thing) for thing in keep]
         position = Position()
+        if self.wiring.introduction is not None:
+            yield from self._introduce(position, state, kept)
+            position = Position(iteration=2)
         begin = position, state, [k.save() for k in kept]
         while self.participant.is_coupling_ongoing():
             if self.participant.requires_writing_checkpoint():
@@ -169,21 +172,45 @@ class Coupling:
                 position = Position(step.end, step.window, step.iteration, step.substep + 1)
         self._tell("end", Position(position.t, position.window - 1))
 
-    def _read(self, position: Position, state: Any) -> Step:
-        """Read everything for the next step."""
+    def _introduce(self, position: Position, state: Any, kept: Sequence[Keepable]) -> Iterator[Step]:
+        """Spend the first iteration of the first window on the values at the start.
+
+        preCICE has no initial data on a mesh that their writer receives. So the writer answers the initial values of
+        its partner with a step of length zero, the partner makes no step, and then the window begins in earnest.
+        """
+        values = [k.save() for k in kept]
+        self.participant.requires_writing_checkpoint()
+        step = self._read(position, state, introduction=True)
+        window = self.participant.get_max_time_step_size()
+        if self.wiring.introduction == "gives":
+            with self._clock.solve():
+                yield step
+        self._write(step, window)
+        if not self.participant.requires_reading_checkpoint():
+            raise CouplingError(
+                f"{self.wiring.file}: the first iteration of the first window carries the initial values of what is "
+                'written on a received mesh, and must not be its last: add <min-iterations value="2" /> to the '
+                "coupling scheme"
+            )
+        for keep_one, value in zip(kept, values, strict=True):
+            keep_one.restore(value)
+
+    def _read(self, position: Position, state: Any, *, introduction: bool = False) -> Step:
+        """Read everything for the next step, which has no length in the introduction."""
         with self._clock.couple():
             remaining = self.participant.get_max_time_step_size()
-            step = Step(position, self._length(remaining), state)
+            step = Step(position, 0.0 if introduction else self._length(remaining), state)
             for mesh in self.meshes.values():
                 mesh.refresh(step, remaining)
         return step
 
-    def _write(self, step: Step) -> None:
+    def _write(self, step: Step, advance: float | None = None) -> None:
+        """Write what holds at the end of the step and advance by its length, or by `advance` [s]."""
         with self._clock.couple():
             for mesh in self.meshes.values():
                 mesh.send(step.end)
             with self._clock.block():
-                self.participant.advance(step.dt)
+                self.participant.advance(step.dt if advance is None else advance)
 
     def _length(self, remaining: float) -> float:
         """Return the length of the next step [s]: the largest fraction of the rest that is not above `max_dt`."""

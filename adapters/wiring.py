@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from adapters import tensors
 from scalebridge import xmlfile
@@ -88,6 +89,25 @@ class Wiring:
         if name not in names:
             raise CouplingError(f"{self.file} has no participant {name!r}{_hint(name, names)}")
         self.participant = self.config.participant(name)
+
+    @property
+    def introduction(self) -> Literal["gives", "takes"] | None:
+        """Whether this participant writes or reads, in an implicit scheme, data that cannot be initialised.
+
+        Such data are written on a mesh that their writer receives and accesses directly.
+        """
+        late = [
+            exchange
+            for scheme in self.config.schemes_of(self.name)
+            if scheme.implicit
+            for exchange in scheme.exchanges
+            if self.name in (exchange.sender, exchange.receiver)
+            and any(a.key == exchange.key for a in self.config.participant(exchange.sender).writes)
+            and self.config.participant(exchange.sender).received(exchange.mesh) is not None
+        ]
+        if not late:
+            return None
+        return "gives" if any(exchange.sender == self.name for exchange in late) else "takes"
 
     def require_provided(self, mesh: str) -> None:
         """Raise CouplingError unless the participant provides `mesh`."""
