@@ -20,7 +20,7 @@ import typing
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scalebridge.findings import ConfigurationError, Findings, one_of
+from scalebridge.findings import Findings, one_of
 from scalebridge.units import NUMBER, UnitError, convert, parse_quantity
 
 Schema = dict[str, dict[str, Any]]
@@ -70,7 +70,7 @@ def setting(
         "above": above,
         "choices": list(choices),
     }
-    return dataclasses.field(default=value, metadata={_KEY: details})
+    return dataclasses.field(default=value, kw_only=True, metadata={_KEY: details})
 
 
 def _split(value: Any, choices: Sequence[str]) -> tuple[Any, str | None]:
@@ -216,7 +216,7 @@ def _scalar(entry: dict[str, Any], kind: str, value: Any, *, plain: bool) -> Any
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise _Wrong(f"{_shown(value)} is not {_ARTICLES[kind]}", expected=_wanted(entry))
     number = _whole(entry, value) if kind == "int" else _quantity(entry, value, plain=plain)
-    return _bounded(entry, number)
+    return _bounded(entry, number, _shown(value))
 
 
 def _choice(entry: dict[str, Any], value: Any) -> str:
@@ -252,11 +252,11 @@ def _quantity(entry: dict[str, Any], value: float | str, *, plain: bool) -> floa
         raise _Wrong(str(error), expected=_wanted(entry)) from None
 
 
-def _bounded[N: (int, float)](entry: dict[str, Any], number: N) -> N:
+def _bounded[N: (int, float)](entry: dict[str, Any], number: N, shown: str) -> N:
     low, high, above = entry.get("minimum"), entry.get("maximum"), entry.get("above")
     wrong = (low is not None and number < low) or (high is not None and number > high)
     if wrong or (above is not None and number <= above):
-        raise _Wrong(f"{_with_unit(number, entry)} is out of bounds", expected=_wanted(entry))
+        raise _Wrong(f"{shown} is out of bounds", expected=_wanted(entry))
     return number
 
 
@@ -273,7 +273,7 @@ def _wanted(entry: dict[str, Any]) -> str:
         if entry.get(name) is not None
     ]
     text += f" {' and '.join(bounds)}" if bounds else ""
-    return f"a list of {text}" if entry["type"].endswith("[]") else text
+    return f"a list, each {text}" if entry["type"].endswith("[]") else text
 
 
 def _text(entry: dict[str, Any]) -> str:

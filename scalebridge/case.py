@@ -1,0 +1,114 @@
+"""A case: `case.yaml`, with a variant and settings of the command line applied, as a frozen object.
+
+    case: phase-change
+    title: Ice melting in brine on two scales
+    coupling: ../../precice-config/phase-change.xml
+    scaling: ../../precice-config/phase-change.scaling.xml
+    seed: 1
+    participants:
+      Macro: {run: participants.macro.heat, settings: {length: 0.2 m}}
+      Micro: {run: participants.micro.brine, strategy: concurrent}
+      Other: {command: ./solver --fast, directory: other, environment: {LEVEL: 2}}
+    report: [plot.py]
+    variants:
+      lever-rule: {Micro.run: participants.micro.lever_rule}
+
+Paths are relative to the folder of the file. Values of settings are not judged here: what is right for them only the
+participant knows (scalebridge.inspection asks it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from scalebridge import yamlfile
+from scalebridge.findings import ConfigurationError, Finding
+
+FILE_NAME = "case.yaml"
+
+
+@dataclass(frozen=True)
+class Participant:
+    """One participant of a case: a module of ours (`module`) or any program (`command`); the other one is empty.
+
+    Attributes
+    ----------
+    settings, strategy : as given, for a module.
+    command, directory : what to run, already split into words, and where; for a program.
+    ranks : number of MPI ranks; 1 is started without MPI.
+    environment : variables on top of those of the hub.
+    line : where the participant begins in the file; `lines` the line of each key, of settings as `settings.NAME`.
+        Line 0 is the command line.
+    """
+
+    name: str
+    line: int
+    module: str = ""
+    settings: dict[str, Any] = field(default_factory=dict)
+    strategy: str | dict[str, Any] = "concurrent"
+    command: tuple[str, ...] = ()
+    directory: Path | None = None
+    ranks: int = 1
+    environment: dict[str, str] = field(default_factory=dict)
+    lines: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A case as it will be run. Paths are absolute and exist; `lines` gives the line of each key of the file."""
+
+    name: str
+    title: str
+    file: Path
+    coupling: Path
+    scaling: Path | None
+    participants: tuple[Participant, ...]
+    report: tuple[Path, ...]
+    seed: int
+    variant: str
+    variants: tuple[str, ...]
+    overrides: tuple[str, ...]
+    lines: dict[str, int]
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the case file."""
+        return self.file.parent
+
+    @property
+    def label(self) -> str:
+        """CASE or CASE-VARIANT: the name of the folder of a run."""
+        return f"{self.name}-{self.variant}" if self.variant else self.name
+
+
+def load(path: str | Path, variant: str = "", overrides: Sequence[str] = ()) -> Case:
+    """Read a case.
+
+    Parameters
+    ----------
+    path : the case file, or its folder.
+    variant : name of one of its variants, "" for none.
+    overrides : settings of the command line, `PATH=VALUE`, applied last.
+
+    Raises
+    ------
+    ConfigurationError
+        With every mistake in the file and on the command line.
+    """
+    from scalebridge.casereader import CaseReader
+
+    file = Path(path)
+    file = (file / FILE_NAME if file.is_dir() else file).resolve()
+    reader = CaseReader(file)
+    case = reader.read(yamlfile.read(file), variant, tuple(overrides))
+    if case is None or reader.findings.found:
+        raise ConfigurationError(placed(reader.findings.found))
+    return case
+
+
+def placed(findings: Sequence[Finding]) -> list[Finding]:
+    """Return the findings; those in line 0 as findings about the command line, where such values came from."""
+    return [Finding("--set", None, f.key, f.message, f.expected, f.nearest) if f.line == 0 else f for f in findings]
