@@ -276,7 +276,7 @@ class Configuration:
         """Return the number of components of `data` on `mesh`: 1 for a scalar, the mesh's dimensions for a vector."""
         return self.datum(data).components(self.mesh(mesh).dimensions)
 
-    def keys(self) -> tuple[Key, ...]:
+    def data_keys(self) -> tuple[Key, ...]:
         """Return every (mesh, data) in the order of the file, which is the order in which preCICE treats data."""
         return tuple((m.name, d) for m in self.meshes for d in m.data)
 

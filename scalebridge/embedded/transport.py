@@ -1,0 +1,211 @@
+"""A channel between two processes on one machine: numbers through shared memory, wake-ups through a Unix socket.
+
+A message is a few bytes and an array of floats. Small arrays travel in the socket with the bytes; large ones are
+copied into anonymous shared memory, whose file descriptor was sent over the socket, and copied out by the receiver.
+There are two slots, so that a sender is held up only when it is two large messages ahead. Nothing has a name in any
+file system, so nothing is left behind however a process ends, and a closed socket wakes whoever waits for it.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import socket
+import struct
+import tempfile
+import time
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+INLINE = 32 * 1024  # bytes of floats up to which a message goes through the socket alone
+_SLOTS = 2
+_FRAME = struct.Struct("<IQb3x")  # bytes of the head, number of floats, slot (-1: inline, -2: new segment, slot 0)
+_NEW_SEGMENT = -2
+_INLINE = -1
+_DESCRIPTORS = b"fd"
+
+
+class PartnerError(RuntimeError):
+    """The other end of a channel ended or closed it."""
+
+
+class Channel:
+    """One end of a connection to another participant.
+
+    Attributes
+    ----------
+    partner : what to call the other end in messages.
+    seconds_waited : wall seconds spent waiting for the other end.
+    """
+
+    def __init__(self, connection: socket.socket, me: str, partner: str, process: int) -> None:
+        connection.setblocking(True)
+        self.me = me
+        self.partner = partner
+        self.process = process
+        self.seconds_waited = 0.0
+        self.doing = "waiting for its data"
+        self._socket = connection
+        self._buffer = bytearray(_FRAME.size + 2 * INLINE)
+        self._out: _Segment | None = None
+        self._in: _Segment | None = None
+
+    # --- sending -------------------------------------------------------------------------------------------------
+
+    def send(self, head: bytes, arrays: Sequence[Floats] = ()) -> None:
+        """Send `head` and all floats of `arrays`, one after the other."""
+        count = sum(a.size for a in arrays)
+        try:
+            if count * 8 <= INLINE:
+                frame = [_FRAME.pack(len(head), count, _INLINE), head, *(a.tobytes() for a in arrays)]
+                self._socket.sendall(b"".join(frame))
+            else:
+                self._send_shared(head, arrays, count)
+        except (BrokenPipeError, ConnectionResetError):
+            raise self._ended() from None
+
+    def _send_shared(self, head: bytes, arrays: Sequence[Floats], count: int) -> None:
+        slot: int
+        if self._out is None or self._out.floats < count:
+            if self._out is not None:
+                self._out.close()
+            self._out, theirs = _Segment.create(count)
+            slot = _NEW_SEGMENT
+        else:
+            before = time.perf_counter()
+            slot = self._out.take_slot()
+            self.seconds_waited += time.perf_counter() - before
+            if slot < 0:
+                raise self._ended()
+        target = self._out.slot(max(slot, 0))
+        position = 0
+        for array in arrays:
+            target[position : position + array.size] = array.reshape(-1)
+            position += array.size
+        self._socket.sendall(_FRAME.pack(len(head), count, slot) + head)
+        if slot == _NEW_SEGMENT:
+            self._socket.sendall(struct.pack("<Q", self._out.floats))
+            socket.send_fds(self._socket, [_DESCRIPTORS], theirs)
+            for descriptor in theirs:
+                os.close(descriptor)
+
+    # --- receiving -----------------------------------------------------------------------------------------------
+
+    def receive(self) -> tuple[bytes, Floats]:
+        """Wait for the next message and return its head and its floats (an array of its own)."""
+        before = time.perf_counter()
+        self._read(_FRAME.size)
+        self.seconds_waited += time.perf_counter() - before
+        head_size, count, slot = _FRAME.unpack_from(self._buffer)
+        if slot == _INLINE:
+            body = self._read(head_size + 8 * count)
+            return bytes(body[:head_size]), np.frombuffer(bytes(body[head_size:]), np.float64)
+        head = bytes(self._read(head_size))
+        if slot == _NEW_SEGMENT:
+            self._accept_segment()
+            slot = 0
+        assert self._in is not None
+        values = self._in.slot(slot)[:count].copy()
+        self._in.give_back(slot)
+        return head, values
+
+    def _accept_segment(self) -> None:
+        (floats,) = struct.unpack("<Q", self._read(8))
+        _, descriptors, _, _ = socket.recv_fds(self._socket, len(_DESCRIPTORS), 2)
+        if len(descriptors) != 2:
+            raise self._ended()
+        if self._in is not None:
+            self._in.close()
+        for descriptor in descriptors:
+            os.set_inheritable(descriptor, False)
+        self._in = _Segment(descriptors[0], socket.socket(fileno=descriptors[1]), floats)
+
+    def _read(self, size: int) -> memoryview:
+        view = memoryview(self._buffer)[:size] if size <= len(self._buffer) else memoryview(bytearray(size))
+        got = 0
+        try:
+            while got < size:
+                n = self._socket.recv_into(view[got:])
+                if n == 0:
+                    raise self._ended()
+                got += n
+        except ConnectionResetError:
+            raise self._ended() from None
+        return view
+
+    def _ended(self) -> PartnerError:
+        return PartnerError(
+            f"participant {self.partner} ended (process {self.process}) while {self.me} was {self.doing}"
+        )
+
+    def close(self) -> None:
+        """Close this end; whoever waits at the other end notices at once."""
+        self._socket.close()
+        for segment in (self._in, self._out):
+            if segment is not None:
+                segment.close()
+        self._in = self._out = None
+
+
+class _Segment:
+    """Shared memory of two slots, and the socket over which used slots come back."""
+
+    def __init__(self, descriptor: int, returns: socket.socket, floats: int) -> None:
+        self.floats = floats
+        self._memory = mmap.mmap(descriptor, _SLOTS * floats * 8)
+        os.close(descriptor)
+        self._slots = [np.frombuffer(self._memory, np.float64, floats, i * floats * 8) for i in range(_SLOTS)]
+        self._returns = returns
+        self._free: list[int] = []
+
+    @classmethod
+    def create(cls, floats: int) -> tuple[_Segment, list[int]]:
+        """Return a segment whose first slot is taken, and the two descriptors for the other end."""
+        floats = floats + floats // 8  # some room for a few more samples
+        descriptor = _anonymous_file(_SLOTS * floats * 8)
+        mine, theirs = socket.socketpair()
+        mine_descriptor = os.dup(descriptor)
+        segment = cls(mine_descriptor, mine, floats)
+        segment._free = list(range(1, _SLOTS))
+        return segment, [descriptor, theirs.detach()]
+
+    def slot(self, i: int) -> Floats:
+        return self._slots[i]
+
+    def take_slot(self) -> int:
+        """Return a free slot, waiting for one if need be; -1 if the other end is gone."""
+        if not self._free:
+            try:
+                self._free = list(self._returns.recv(64))
+            except ConnectionResetError:
+                return -1
+        return self._free.pop(0) if self._free else -1
+
+    def give_back(self, slot: int) -> None:
+        try:
+            self._returns.send(bytes([slot]))
+        except (BrokenPipeError, ConnectionResetError):
+            return  # the sender has gone; what it sent has arrived
+
+    def close(self) -> None:
+        self._returns.close()
+        self._slots = []
+        try:
+            self._memory.close()
+        except BufferError:
+            return  # a view is still in use; the memory goes with it
+
+
+def _anonymous_file(size: int) -> int:
+    """Return the descriptor of a file of `size` bytes that has no name."""
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("scalebridge")
+    else:
+        descriptor, name = tempfile.mkstemp(prefix="scalebridge-")
+        os.unlink(name)
+    os.ftruncate(descriptor, size)
+    return descriptor
