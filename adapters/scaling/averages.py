@@ -47,4 +47,23 @@ class VolumeAverage:
         return Field(field.unit, field.rank, field.symmetric, help=field.help)
 
     def start(self, field: Field, n: int, cells: tuple[int, ...]) -> Memory:
-        return {}
+        if field.per == "point":
+            return {}
+        shape = (n, *(len(cells),) * field.rank)
+        return {"mean": np.zeros(shape), "lowest": np.zeros(shape), "highest": np.zeros(shape)}
+
+    def upscale(self, values: Array, memory: Memory, size: tuple[float, ...]) -> tuple[Array, Memory]:
+        if not memory:  # one value per point
+            return values, memory
+        axes = tuple(range(1, 1 + values.ndim - memory["mean"].ndim))
+        mean = np.asarray(values.mean(axis=axes))
+        return mean, {"mean": mean, "lowest": values.min(axis=axes), "highest": values.max(axis=axes)}
+
+    def audit(self, memory: Memory, unit: str) -> list[Check]:
+        if not memory or not memory["mean"].size:
+            return []
+        outside = np.maximum(memory["lowest"] - memory["mean"], memory["mean"] - memory["highest"])
+        largest = float(np.abs([memory["lowest"], memory["highest"]]).max())
+        round_off = 1e-12 * largest
+        name = "mean over the volume beyond the values in it"
+        return [checks.at_most(name, outside.max(), 0, tolerance=round_off, source="definition of the mean", unit=unit)]

@@ -7,13 +7,14 @@
 
       tr (K - k0)^-1 <= 1/<a> - 1/k0,     1/a = tr (k - k0)^-1 + 1/k0                                          (lower)
 
-  and with k0 the largest, tr (k0 - K)^-1 <= 1/<a> + 1/k0, 1/a = tr (k0 - k)^-1 - 1/k0 (upper). This form follows from the
-  Hashin-Shtrikman principle with the polarisation a(x) I, so it holds for any number of phases and for a k(x) that is
-  itself a tensor; for two isotropic phases it is the published one. Solved for an isotropic K it is Hashin-Shtrikman.
+  and with k0 the largest, tr (k0 - K)^-1 <= 1/<a> + 1/k0, 1/a = tr (k0 - k)^-1 - 1/k0 (upper). This form follows from
+  the Hashin-Shtrikman principle with the polarisation a(x) I, so it holds for any number of phases and for a k(x) that
+  is itself a tensor; for two isotropic phases it is the published one. Solved for an isotropic K it is the bound of
+  Hashin and Shtrikman.
 
 All of it uses only that gradients and fluxes are orthogonal, so it holds without any error of discretisation for the
-finite-volume cell problem too, if k(x) is taken to be what that scheme sees: a diagonal tensor per cell, the coefficients
-of its faces. For the image itself it holds as far as the image resolves its phases.
+finite-volume cell problem too, if k(x) is taken to be what that scheme sees: a diagonal tensor per cell, the
+coefficients of its faces. For the image itself it holds as far as the image resolves its phases.
 """
 
 from __future__ import annotations

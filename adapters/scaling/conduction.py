@@ -42,10 +42,14 @@ class NotConverged(RuntimeError):
     """The cell problem of one volume did not reach the tolerance."""
 
     def __init__(self, volume: int, iterations: int, error: float, contrast: float) -> None:
-        self.volume = volume
-        super().__init__(
-            f"the cell problem of volume {volume} has not converged after {iterations} iterations: estimated relative "
-            f"error {error:.2g}, contrast of its coefficients {contrast:.3g}"
+        self.volume, self.iterations, self.error, self.contrast = volume, iterations, error, contrast
+        super().__init__(self.told(volume))
+
+    def told(self, volume: int) -> str:
+        """Return the message, with `volume` as the number that the caller knows it by."""
+        return (
+            f"the cell problem of volume {volume} has not converged after {self.iterations} iterations: estimated "
+            f"relative error {self.error:.2g}, contrast of its coefficients {self.contrast:.3g}"
         )
 
 

@@ -51,8 +51,8 @@ class Downscale(Map, Protocol):
 class Upscale(Map, Protocol):
     """A map from an observable of the micro model to the values at the macro points.
 
-    `memory` is a dict of arrays with n rows, such as a solution to start the next one from. It is part of the state, so it
-    is never changed in place, and has the same arrays from the start.
+    `memory` is a dict of arrays with n rows, such as a solution to start the next one from. It is part of the state, so
+    it is never changed in place, and has the same arrays from the start.
     """
 
     def start(self, field: Field, n: int, cells: tuple[int, ...]) -> Memory:

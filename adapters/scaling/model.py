@@ -1,0 +1,141 @@
+"""A micro model together with its scaling maps: again a micro model, whose fields are the coupling data themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import cast
+
+import numpy as np
+
+from adapters.micro import Array, Audited, MicroModel, Pictured, State, Values
+from adapters.scaling.config import Entry, Scaling
+from adapters.scaling.protocol import Downscale, Memory, ScalingError, Upscale
+from scalebridge.checks import Check
+from scalebridge.fields import Field
+from scalebridge.findings import Findings
+from scalebridge.units import Conversion, UnitError, converter
+
+
+class ScaledModel:
+    """A MicroModel whose controls and observables are coupling data, by the names of the whole and in wire units.
+
+    Its state is ``{"model": state of the model, "maps": {data: memory of its map}}``.
+
+    Parameters
+    ----------
+    model : the micro model.
+    scaling : the elements that concern it (`Scaling.of`).
+
+    Raises
+    ------
+    ConfigurationError
+        If an element and the model do not fit: field, shape, unit, or a control without a value.
+    """
+
+    def __init__(self, model: MicroModel, scaling: Scaling) -> None:
+        self.model, self.scaling = model, scaling
+        self.cell_shape: tuple[int, ...] = tuple(getattr(model, "cell_shape", ()))
+        self.cell_size: tuple[float, ...] = tuple(getattr(model, "cell_size", ()))
+        findings = Findings(scaling.file)
+        self._conversions: dict[str, Conversion] = {}
+        self.controls = self._fields(scaling.down, model.controls, "control", findings)
+        self.observables = self._fields(scaling.up, model.observables, "observable", findings)
+        for name in model.controls.keys() - {entry.field for entry in scaling.down}:
+            findings.add(None, "<scaling>", f"control '{name}' of the micro model gets no value")
+        findings.raise_if_any()
+
+    def start(self, points: Array, controls: Values) -> State:
+        """Return the state of n simulations at `points` (n, dim) [m]; controls in wire units, (n, ...)."""
+        n = len(points)
+        memories = {
+            entry.data: entry.map.start(self.model.observables[entry.field], n, self.cell_shape)
+            for entry in self.scaling.up
+        }
+        return {"model": self.model.start(points, self._downscale(controls)), "maps": memories}
+
+    def solve(self, state: State, controls: Values, dt: float) -> tuple[State, dict[str, Array]]:
+        """Advance by `dt` [s]; return the new state and the observables in wire units, (n, ...)."""
+        inner, seen = self.model.solve(_group(state, "model"), self._downscale(controls), dt)
+        memories: dict[str, Memory] = {}
+        observables: dict[str, Array] = {}
+        for entry in self.scaling.up:
+            memory = _memory(state, entry.data)
+            values, memories[entry.data] = self._upscale(entry, seen, memory)
+            observables[entry.data] = self._conversions[entry.data](values)
+        return {"model": inner, "maps": memories}, observables
+
+    def snapshot(self, state: State) -> dict[str, Array]:
+        """Return the fields of the model that are worth a picture (n, *cells[, ...]); none if it has none."""
+        return self.model.snapshot(_group(state, "model")) if isinstance(self.model, Pictured) else {}
+
+    def audit(self, before: State, after: State) -> list[Check]:
+        """Return the model's checks on a step, and those of the maps on what they made of its end."""
+        found: list[Check] = []
+        if isinstance(self.model, Audited):
+            found += self.model.audit(_group(before, "model"), _group(after, "model"))
+        for entry in self.scaling.up:
+            unit = self.model.observables[entry.field].unit
+            checks = entry.map.audit(_memory(after, entry.data), unit)
+            found += [replace(check, name=f"{entry.data}: {check.name}") for check in checks]
+        return found
+
+    def _downscale(self, controls: Values) -> dict[str, Array]:
+        """Return the model's controls in its own units."""
+        result = {}
+        for entry in self.scaling.down:
+            field = self.model.controls[entry.field]
+            values = self._conversions[entry.data](np.asarray(controls[entry.data], dtype=np.float64))
+            result[entry.field] = entry.map.downscale(values, self.cell_shape if field.per == "grid" else ())
+        return result
+
+    def _upscale(self, entry: Entry[Upscale], seen: Values, memory: Memory) -> tuple[Array, Memory]:
+        """Return what the map makes of an observable, in the model's unit, and its new memory."""
+        field = self.model.observables[entry.field]
+        values = np.asarray(seen[entry.field])
+        grid = self.cell_shape if field.per == "grid" else ()
+        if values.ndim != 1 + len(grid) + field.rank or values.shape[1 : 1 + len(grid)] != grid:
+            shape = ", ".join(["n", *map(str, grid), *("d",) * field.rank])
+            raise ScalingError(f"'{entry.field}' is declared of shape ({shape}), the micro model gave {values.shape}")
+        try:
+            return entry.map.upscale(values, memory, self.cell_size)
+        except ScalingError as error:
+            place = f"{self.scaling.file}:{entry.line}"
+            raise ScalingError(f"{entry.data} ({place}), from '{entry.field}': {error}") from error
+
+    def _fields(
+        self,
+        entries: tuple[Entry[Downscale], ...] | tuple[Entry[Upscale], ...],
+        fields: Mapping[str, Field],
+        what: str,
+        findings: Findings,
+    ) -> dict[str, Field]:
+        """Return the coupling data of one direction and note what does not fit; keep the conversions of units."""
+        result = {}
+        for entry in entries:
+            key = f'<{"downscale" if what == "control" else "upscale"} data="{entry.data}">'
+            if entry.field not in fields:
+                message = f"the micro model has no {what} '{entry.field}'"
+                findings.add(entry.line, key, message, got=entry.field, candidates=fields)
+                continue
+            field = fields[entry.field]
+            if needed := entry.map.misfit(field):
+                findings.add(entry.line, key, f"'{entry.map.name}' does not fit '{entry.field}'", expected=needed)
+                continue
+            ends = (entry.unit, field.unit) if what == "control" else (field.unit, entry.unit)
+            try:
+                self._conversions[entry.data] = converter(*ends)
+            except UnitError as error:
+                findings.add(entry.line, f"{key}.unit", str(error))
+            result[entry.data] = replace(entry.map.gives(field), unit=entry.unit)
+        return result
+
+
+def _group(state: State, name: str) -> State:
+    """Return a branch of a state."""
+    return cast(State, state[name])
+
+
+def _memory(state: State, data: str) -> Memory:
+    """Return the memory of the map that makes `data`."""
+    return cast(Memory, _group(state, "maps")[data])
