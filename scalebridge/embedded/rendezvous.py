@@ -138,14 +138,15 @@ class Rendezvous:
             connection = self._accept() if self.accepting else self._connect()
         finally:
             self.close()
+        canonical = self.configuration.canonical()
         try:
             connection.settimeout(60.0)
-            mine = {"name": self.me, "process": os.getpid(), "configuration": self.configuration.canonical()}
+            mine = {"name": self.me, "process": os.getpid(), "configuration": canonical}
             _send(connection, json.dumps(mine).encode())
             theirs = json.loads(_receive(connection))
         except (OSError, EOFError) as error:
             raise RendezvousError(f"participant {self.partner} ended while {self.me} was connecting to it") from error
-        difference = _difference(json.loads(mine["configuration"]), json.loads(theirs["configuration"]))
+        difference = _difference(json.loads(canonical), json.loads(theirs["configuration"]))
         if difference:
             raise RendezvousError(
                 f"participants {self.me} and {self.partner} have different configurations: {difference} "

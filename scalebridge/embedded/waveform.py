@@ -9,7 +9,6 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import BSpline
 
 from scalebridge.embedded.tolerance import at_least, equal, greater, smaller
 
@@ -34,7 +33,20 @@ def spline_weights(times: tuple[float, ...], degree: int, time: float) -> Floats
 
 
 def _basis(knots: Floats, degree: int, x: float) -> Floats:
-    row: Floats = BSpline.design_matrix(np.array([x]), knots, degree).toarray()[0]
+    """Return all B-spline basis functions of a clamped knot vector on [0, 1] at x (Cox-de Boor recursion)."""
+    count = len(knots) - degree - 1
+    span = min(int(np.searchsorted(knots, x, side="right")) - 1, count - 1)
+    values = [1.0]
+    for d in range(1, degree + 1):
+        raised = [0.0] * (d + 1)
+        for j, value in enumerate(values):
+            left, right = knots[span - d + 1 + j], knots[span + 1 + j]
+            share = value / (right - left)
+            raised[j] += (right - x) * share
+            raised[j + 1] += (x - left) * share
+        values = raised
+    row = np.zeros(count)
+    row[span - degree : span + 1] = values
     return row
 
 
