@@ -98,15 +98,24 @@ def load(path: str | Path, variant: str = "", overrides: Sequence[str] = ()) -> 
     ConfigurationError
         With every mistake in the file and on the command line.
     """
+    case, findings = read(path, variant, overrides)
+    if case is None or findings:
+        raise ConfigurationError(placed(findings))
+    return case
+
+
+def read(path: str | Path, variant: str = "", overrides: Sequence[str] = ()) -> tuple[Case | None, list[Finding]]:
+    """Read a case as `load` does, but return the mistakes; the case too, if enough of it is there to look further.
+
+    Raises ConfigurationError only where the file cannot be read as YAML.
+    """
     from scalebridge.casereader import CaseReader
 
     file = Path(path)
     file = (file / FILE_NAME if file.is_dir() else file).resolve()
     reader = CaseReader(file)
     case = reader.read(yamlfile.read(file), variant, tuple(overrides))
-    if case is None or reader.findings.found:
-        raise ConfigurationError(placed(reader.findings.found))
-    return case
+    return case, reader.findings.found
 
 
 def placed(findings: Sequence[Finding]) -> list[Finding]:

@@ -31,7 +31,7 @@ class CaseReader:
         self.findings = Findings(file)
 
     def read(self, root: Node, variant: str, arguments: tuple[str, ...]) -> Case | None:
-        """Return the case, or None where something is wrong with it."""
+        """Return the case, or None where too little of it is there."""
         if root.mapping is None:
             self.findings.add(root.line, "", "is not a mapping", expected="the keys case, coupling and participants")
             return None
@@ -58,21 +58,26 @@ class CaseReader:
         name = self._name(entries.get("case"), root.line)
         coupling = self._file(entries.get("coupling"), "coupling", required_by=root.line)
         scaling = self._file(entries.get("scaling"), "scaling")
-        case = Case(
+        participants = self._participants(entries.get("participants"), root.line)
+        title = self._text(entries.get("title"), "title")
+        report = self._report(entries.get("report"))
+        seed = self._whole(entries.get("seed"), "seed", 0, 0, 2**32 - 1)
+        if coupling is None:
+            return None
+        return Case(
             name=name,
-            title=self._text(entries.get("title"), "title") or name,
+            title=title or name,
             file=self.file,
-            coupling=coupling or self.file,
+            coupling=coupling,
             scaling=scaling,
-            participants=self._participants(entries.get("participants"), root.line),
-            report=self._report(entries.get("report")),
-            seed=self._whole(entries.get("seed"), "seed", 0, 0, 2**32 - 1),
+            participants=participants,
+            report=report,
+            seed=seed,
             variant=variant,
             variants=variants,
             overrides=arguments,
             lines=dict(root.keys),
         )
-        return None if self.findings.found else case
 
     # --- parts of the file ---------------------------------------------------------------------------------------
 
@@ -248,8 +253,8 @@ class CaseReader:
         if path is not None and not path.is_file():
             siblings = [p.name for p in path.parent.iterdir() if p.is_file()] if path.parent.is_dir() else []
             message = f"there is no file {_shown(node)}"
-            nearest = {"got": path.name, "candidates": siblings} if siblings else {}
-            self.findings.add(node.line, key, message, expected=f"a file, looked for at {path}", **nearest)
+            expected = f"a file, looked for at {path}"
+            self.findings.add(node.line, key, message, expected=expected, got=path.name, candidates=siblings)
             return None
         return path
 

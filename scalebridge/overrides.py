@@ -60,7 +60,10 @@ def apply(root: Node, changes: Iterable[Change], findings: Findings) -> Node:
             parts = ["participants", *parts]
         elif parts[0] not in CHANGEABLE:
             message = f"'{parts[0]}' is neither a participant nor a key that can be changed"
-            findings.add(change.line, change.path, message, got=parts[0], candidates=[*names, *CHANGEABLE])
+            if parts[0] in names:
+                findings.add(change.line, change.path, "is a whole participant", expected=f"as in {parts[0]}.run")
+            else:
+                findings.add(change.line, change.path, message, got=parts[0], candidates=[*names, *CHANGEABLE])
             continue
         changed = _with(root, parts, change)
         if changed is None or not all(parts):

@@ -112,6 +112,7 @@ def check(
     *,
     key: str = "settings",
     lines: Mapping[str, int] | None = None,
+    line: int | None = None,
     plain: bool = False,
 ) -> dict[str, Any]:
     """Compare the settings `given` in a case with those a participant declares; add every mistake to `findings`.
@@ -119,9 +120,11 @@ def check(
     Parameters
     ----------
     described : the JSON form of the Settings class, from `schema` or `--describe`.
-    given : name -> number, text, bool or list, as read from YAML. Quantities are text with a unit.
+    given : name -> number, text, bool or list, as read from YAML. Quantities are text with a unit; a name may be
+        written with hyphens, as everything else in a case, or with underscores, as in Python.
     key : where the settings stand in the file, for the messages.
     lines : name -> line in the file.
+    line : line to name where a setting is missing.
     plain : take bare numbers as being in the declared unit already (the way from the hub to the participant).
 
     Returns
@@ -130,20 +133,25 @@ def check(
     """
     lines = lines or {}
     result: dict[str, Any] = {}
-    for name, value in given.items():
-        if name in described:
-            checked = _value(described[name], value, findings, f"{key}.{name}", lines.get(name), plain=plain)
+    seen: dict[str, str] = {}
+    for written, value in given.items():
+        name, place = written.replace("-", "_"), f"{key}.{written}"
+        if name not in described:
+            findings.add(lines.get(written), place, "no such setting", got=name, candidates=described)
+        elif name in seen:
+            findings.add(lines.get(written), place, f"is the same setting as '{seen[name]}', given already")
+        else:
+            seen[name] = written
+            checked = _value(described[name], value, findings, place, lines.get(written), plain=plain)
             if checked is not None:
                 result[name] = checked
-        else:
-            findings.add(lines.get(name), f"{key}.{name}", "no such setting", got=name, candidates=described)
     for name, entry in described.items():
-        if name in given:
+        if name in seen:
             continue
         if "default" in entry:
             result[name] = entry["default"]
         else:
-            findings.add(None, f"{key}.{name}", f"is not given and has no default ({_wanted(entry)})")
+            findings.add(line, f"{key}.{name}", f"is not given and has no default ({_wanted(entry)})")
     return result
 
 

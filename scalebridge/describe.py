@@ -1,0 +1,145 @@
+"""Asks the participants of ours what they are: `PYTHON -m MODULE --describe`, all at the same time."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scalebridge import units
+from scalebridge.engines import ROOT
+from scalebridge.fields import Field
+from scalebridge.findings import Findings
+from scalebridge.settings import Schema
+
+SECONDS = 60.0  # a first import from a cold disk may take its time
+KINDS = {"solver": ("reads", "writes"), "micro": ("controls", "observables")}
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a module answered.
+
+    Attributes
+    ----------
+    kind : "solver" or "micro".
+    inputs, outputs : fields by name; of a solver what it reads and writes, of a micro model controls and observables.
+    strategies : names of the strategies it can be run with; empty for a solver.
+    raw : the whole answer.
+    """
+
+    module: str
+    title: str
+    kind: str
+    settings: Schema
+    inputs: dict[str, Field]
+    outputs: dict[str, Field]
+    strategies: tuple[str, ...]
+    raw: dict[str, Any]
+
+
+class Questions:
+    """The processes that are describing themselves; ask first, do something else, then collect the answers."""
+
+    def __init__(self, modules: Iterable[str], environment: Mapping[str, str], folder: Path) -> None:
+        self.folder = folder
+        self._processes = {
+            module: subprocess.Popen(
+                [sys.executable, "-P", "-m", module, "--describe"],
+                cwd=folder,
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for module in dict.fromkeys(modules)
+        }
+
+    def answers(self, findings: Findings, places: Mapping[str, tuple[int, str]]) -> dict[str, Description]:
+        """Return module -> description; a module that gives none is added to `findings` at its (line, key)."""
+        deadline = time.monotonic() + SECONDS
+        result = {}
+        for module, process in self._processes.items():
+            line, key = places[module]
+            try:
+                out, err = process.communicate(timeout=max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
+                findings.add(line, key, f"'{module}' gave no answer to --describe within {SECONDS:g} s")
+                continue
+            if process.returncode != 0:
+                self._failed(module, err, process.returncode, findings, line, key)
+                continue
+            description = _read(module, out, findings, line, key)
+            if description is not None:
+                result[module] = description
+        return result
+
+    def cancel(self) -> None:
+        """End the processes that have not been waited for."""
+        for process in self._processes.values():
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
+
+    def _failed(self, module: str, err: str, status: int, findings: Findings, line: int, key: str) -> None:
+        last = ([text.strip() for text in err.splitlines() if text.strip()] or [f"exit status {status}"])[-1]
+        if "Error while finding module" in last or f"No module named {module}" in last:
+            message, candidates = f"there is no module '{module}'", _modules(self.folder)
+            findings.add(
+                line, key, message, expected="a module with a participant in it", got=module, candidates=candidates
+            )
+        else:
+            findings.add(line, key, f"'{module}' fails to describe itself: {last}")
+
+
+def _modules(folder: Path) -> list[str]:
+    """Return the names of the modules that could be meant: our participants and files beside the case."""
+    ours = [p.relative_to(ROOT).with_suffix("") for p in (ROOT / "participants").rglob("[!_]*.py")]
+    beside = [p.relative_to(folder).with_suffix("") for p in folder.glob("[!_]*.py")]
+    return [".".join(path.parts) for path in (*ours, *beside)]
+
+
+def _read(module: str, text: str, findings: Findings, line: int, key: str) -> Description | None:
+    try:
+        raw = json.loads(text)
+        kind = raw["kind"]
+        inputs, outputs = KINDS[kind]
+        settings = raw["settings"]
+        if not all(isinstance(entry, dict) and isinstance(entry["type"], str) for entry in settings.values()):
+            raise TypeError("settings are not objects with a type")
+        description = Description(
+            module=module,
+            title=str(raw["title"]),
+            kind=kind,
+            settings=settings,
+            inputs={name: Field.from_json(entry) for name, entry in raw[inputs].items()},
+            outputs={name: Field.from_json(entry) for name, entry in raw[outputs].items()},
+            strategies=tuple(raw.get("strategies", ("concurrent",) if kind == "micro" else ())),
+            raw=raw,
+        )
+        _check_units(description)
+    except units.UnitError as error:
+        findings.add(line, key, f"'{module}' describes itself with a unit that is none: {error}")
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        detail = f"{type(error).__name__}: {error}"
+        expected = "a module whose main part calls participant(...) or micro_participant(...)"
+        findings.add(line, key, f"'{module}' does not answer --describe as a participant ({detail})", expected=expected)
+    else:
+        return description
+    return None
+
+
+def _check_units(description: Description) -> None:
+    for field in (*description.inputs.values(), *description.outputs.values()):
+        units.check_unit(field.unit)
+    for entry in description.settings.values():
+        if entry.get("unit"):
+            units.check_unit(entry["unit"])
