@@ -11,61 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
-from scipy.spatial import cKDTree
 
 from scalebridge.embedded.mapping import Floats, Integers, MappingError, MeshGeometry
+from scalebridge.embedded.mapping.search import NearestSearch
 from scalebridge.embedded.mapping.settings import MappingConfig
-
-
-class NearestSearch:
-    """Finds nearest vertices; of several that are equally near, the one with the lowest index.
-
-    Both point sets are put in the order of a coarse grid first: neighbours in space are then neighbours in memory,
-    which makes building and searching the tree three times as fast for a million unordered points.
-    """
-
-    def __init__(self, vertices: Floats) -> None:
-        if len(vertices) == 0:
-            raise MappingError("a nearest neighbour is asked for in a mesh without vertices")
-        self._original = grid_order(vertices)
-        self._tree = cKDTree(vertices[self._original], balanced_tree=False, compact_nodes=False)
-
-    def nearest(self, points: Floats) -> Integers:
-        """Return for each of the points (m, dim) the index of the nearest vertex, (m,)."""
-        order = grid_order(points)
-        result = np.empty(len(points), dtype=np.int64)
-        result[order] = self._nearest(points[order], 2)
-        return result
-
-    def _nearest(self, points: Floats, count: int) -> Integers:
-        """Return the lowest index among the nearest of `count` candidates, of more where all candidates are tied."""
-        distance, index = self._tree.query(points, k=np.arange(1, min(count, self._tree.n) + 1), workers=-1)
-        result = self._original[index[:, 0]]
-        limit = distance[:, 0] * (1.0 + 4.0 * np.finfo(float).eps)
-        several = np.flatnonzero(distance[:, 1] <= limit) if distance.shape[1] > 1 else []
-        if len(several):
-            tied = distance[several] <= limit[several, None]
-            result[several] = np.where(tied, self._original[index[several]], self._tree.n).min(axis=1)
-            if count < self._tree.n and tied[:, -1].any():
-                all_tied = several[tied[:, -1]]
-                result[all_tied] = self._nearest(points[all_tied], 4 * count)
-        return result
-
-
-def grid_order(points: Floats) -> Integers:
-    """Return an order of the points (m, dim) in which neighbours in space follow each other, (m,)."""
-    if len(points) == 0:
-        return np.empty(0, dtype=np.int64)
-    dimensions = points.shape[1]
-    cells = int(65536 ** (1.0 / dimensions))  # so that the key fits 16 bits, which NumPy sorts in linear time
-    low = points.min(axis=0)
-    extent = points.max(axis=0) - low
-    extent[extent == 0.0] = 1.0
-    key = np.zeros(len(points), dtype=np.int32)
-    for axis in range(dimensions):
-        key *= cells
-        key += ((points[:, axis] - low[axis]) * ((cells - 0.001) / extent[axis])).astype(np.int32)
-    return np.argsort(key.astype(np.uint16), kind="stable")
+from scalebridge.embedded.mapping.sparse_product import SparseProduct
 
 
 @dataclass(frozen=True)
@@ -76,16 +26,6 @@ class _Take:
 
     def apply(self, values: Floats, gradients: Floats | None = None) -> Floats:
         return values[self.index]
-
-
-@dataclass(frozen=True)
-class SparseProduct:
-    """values -> matrix @ values, with a sparse matrix (n_target, n_source)."""
-
-    matrix: sparse.csr_array
-
-    def apply(self, values: Floats, gradients: Floats | None = None) -> Floats:
-        return np.asarray(self.matrix @ values)
 
 
 class NearestNeighbor:
@@ -168,4 +108,4 @@ class _Expand:
     def apply(self, values: Floats, gradients: Floats | None = None) -> Floats:
         if gradients is None:
             raise MappingError("nearest-neighbor-gradient needs the gradients of the data it maps")
-        return values[self.index] + np.einsum("ncd,nd->nc", gradients[self.index], self.offsets)
+        return np.asarray(values[self.index] + np.einsum("ncd,nd->nc", gradients[self.index], self.offsets))

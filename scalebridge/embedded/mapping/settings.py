@@ -27,6 +27,7 @@ COMPACT_BASIS_FUNCTIONS = (
     "compact-polynomial-c8",
     "compact-tps-c2",
 )
+CONDITIONALLY_DEFINITE = ("multiquadrics", "thin-plate-splines", "volume-splines")
 SHAPED_BASIS_FUNCTIONS = ("multiquadrics", "inverse-multiquadrics")
 BASIS_FUNCTIONS = (
     *COMPACT_BASIS_FUNCTIONS,
@@ -139,10 +140,7 @@ def problems(config: MappingConfig, dimensions: int) -> list[str]:
     if config.kind in RADIAL_BASIS_KINDS:
         found.extend(_problems_radial_basis(config, dimensions))
     if config.multiscale is not None:
-        if not config.multiscale.radius > 0.0:
-            found.append(f"multiscale-radius is {config.multiscale.radius}, but must be larger than 0")
-        if config.multiscale.axis == "z" and dimensions == 2:
-            found.append("multiscale-axis is z, but the meshes have 2 dimensions")
+        found.extend(_problems_multiscale(config.kind, config.multiscale, dimensions))
     return found
 
 
@@ -161,19 +159,22 @@ def _problems_just_in_time(config: MappingConfig) -> list[str]:
 
 def _problems_radial_basis(config: MappingConfig, dimensions: int) -> list[str]:
     found = []
-    if all(config.dead_axes[:dimensions]):
+    if config.kind == "rbf-global-direct" and all(config.dead_axes[:dimensions]):
         found.append("all axes are dead, so there is nothing to map along")
-    if config.dead_axes[2] and dimensions == 2:
-        found.append("z-dead is set, but the meshes have 2 dimensions")
     if config.kind != "rbf-global-direct":
         if config.polynomial == "on":
             found.append('polynomial="on" exists only for rbf-global-direct; use separate or off')
         if config.vertices_per_cluster < 1:
             found.append(f"vertices-per-cluster is {config.vertices_per_cluster}, but must be at least 1")
-        if not 0.0 < config.relative_overlap < 1.0:
-            found.append(f"relative-overlap is {config.relative_overlap}, but must lie between 0 and 1")
+        if not 0.0 <= config.relative_overlap < 1.0:
+            found.append(f"relative-overlap is {config.relative_overlap}, but must be at least 0 and smaller than 1")
     if config.basis_function is None:
         return [*found, f"{config.kind} needs a basis-function"]
+    if config.polynomial == "on" and config.basis_function.kind not in CONDITIONALLY_DEFINITE:
+        found.append(
+            f'polynomial="on" is not supported with basis-function {config.basis_function.kind}; '
+            f"use separate or off, or one of {', '.join(CONDITIONALLY_DEFINITE)}"
+        )
     return found + _problems_basis_function(config.basis_function)
 
 
@@ -190,4 +191,16 @@ def _problems_basis_function(function: BasisFunctionConfig) -> list[str]:
         found.append(f"support-radius of basis-function {function.kind} is {radius}, but must be larger than 0")
     if shape is not None and not shape > 0.0:
         found.append(f"shape-parameter of basis-function {function.kind} is {shape}, but must be larger than 0")
+    return found
+
+
+def _problems_multiscale(kind: str, multiscale: MultiscaleConfig, dimensions: int) -> list[str]:
+    found = []
+    if not multiscale.radius > 0.0:
+        found.append(f"multiscale-radius is {multiscale.radius}, but must be larger than 0")
+    if multiscale.axis == "z" and dimensions == 2:
+        found.append("multiscale-axis is z, but the meshes have 2 dimensions")
+    in_space = multiscale.dimension == "2d-3d" or multiscale.cross_section == "square"
+    if kind == "axial-geometric-multiscale" and in_space and dimensions == 2:
+        found.append("multiscale-dimension 2d-3d and multiscale-cross-section square need meshes of 3 dimensions")
     return found

@@ -1,0 +1,120 @@
+"""Searches in space: nearest vertices, and elements (edges, triangles, tetrahedra) that may be near.
+
+What is searched is put in the order of a coarse grid first: neighbours in space are then neighbours in memory, which
+makes building and searching a tree three times as fast for a million unordered points.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from scalebridge.embedded.mapping import Floats, Integers, MappingError
+
+BATCH = 20000  # points whose candidates are held in memory at once
+
+
+class NearestSearch:
+    """Finds nearest vertices; of several that are equally near, the one with the lowest index."""
+
+    def __init__(self, vertices: Floats) -> None:
+        if len(vertices) == 0:
+            raise MappingError("a nearest neighbour is asked for in a mesh without vertices")
+        self._original = grid_order(vertices)
+        self._tree = cKDTree(vertices[self._original], balanced_tree=False, compact_nodes=False)
+
+    def nearest(self, points: Floats) -> Integers:
+        """Return for each of the points (m, dim) the index of the nearest vertex, (m,)."""
+        order = grid_order(points)
+        result = np.empty(len(points), dtype=np.int64)
+        result[order] = self._nearest(points[order], 2)
+        return result
+
+    def _nearest(self, points: Floats, count: int) -> Integers:
+        """Return the lowest index among the nearest of `count` candidates, of more where all candidates are tied."""
+        distance, index = self._tree.query(points, k=np.arange(1, min(count, self._tree.n) + 1), workers=-1)
+        result = self._original[index[:, 0]]
+        limit = distance[:, 0] * (1.0 + 4.0 * np.finfo(float).eps)
+        several = np.flatnonzero((distance[:, 1:] <= limit[:, None]).any(axis=1))
+        if len(several):
+            tied = distance[several] <= limit[several, None]
+            result[several] = np.where(tied, self._original[index[several]], self._tree.n).min(axis=1)
+            if count < self._tree.n and tied[:, -1].any():
+                all_tied = several[tied[:, -1]]
+                result[all_tied] = self._nearest(points[all_tied], 4 * count)
+        return result
+
+
+def grid_order(points: Floats) -> Integers:
+    """Return an order of the points (m, dim) in which neighbours in space follow each other, (m,)."""
+    if len(points) == 0:
+        return np.empty(0, dtype=np.int64)
+    dimensions = points.shape[1]
+    cells = int(65536 ** (1.0 / dimensions))  # so that the key fits 16 bits, which NumPy sorts in linear time
+    low = points.min(axis=0)
+    extent = points.max(axis=0) - low
+    extent[extent == 0.0] = 1.0
+    key = np.zeros(len(points), dtype=np.int32)
+    for axis in range(dimensions):
+        key *= cells
+        key += ((points[:, axis] - low[axis]) * ((cells - 0.001) / extent[axis])).astype(np.int32)
+    return np.argsort(key.astype(np.uint16), kind="stable")
+
+
+class ElementSearch:
+    """Finds pairs of a point and an element that may be close, by the elements' bounding boxes.
+
+    The elements are sorted into classes of similar size, with a tree of their centres for each: an element of size h
+    is within a distance r of a point only if its centre is within r + h.
+    """
+
+    def __init__(self, vertices: Floats, elements: Integers) -> None:
+        corners = vertices[elements]  # (m, corners, dim)
+        self._low, self._high = corners.min(axis=1), corners.max(axis=1)
+        centres = 0.5 * (self._low + self._high)
+        reach = np.linalg.norm(self._high - centres, axis=1)
+        size = np.floor(np.log2(np.maximum(reach, np.finfo(float).tiny)))
+        self._classes = []
+        for value in np.unique(size):
+            members = np.flatnonzero(size == value)
+            members = members[grid_order(centres[members])]
+            self._classes.append((cKDTree(centres[members]), members, float(reach[members].max()) * (1.0 + 1e-12)))
+
+    def box_distance(self, points: Floats, elements: Integers) -> Floats:
+        """Return the distances from points (..., dim) to the bounding boxes of elements (...)."""
+        outside = np.maximum(self._low[elements] - points, points - self._high[elements])
+        return np.asarray(np.linalg.norm(np.maximum(outside, 0.0), axis=-1))
+
+    def sample(self, points: Floats, count: int) -> Integers:
+        """Return for each point (m, dim) some elements with near centres, (m, >= count), repeated where too few."""
+        found = []
+        for tree, members, _ in self._classes:
+            number = min(count, tree.n)
+            index = tree.query(points, k=np.arange(1, number + 1), workers=-1)[1]
+            found.append(members[index])
+        sampled = np.concatenate(found, axis=1)
+        return np.pad(sampled, ((0, 0), (0, max(0, count - sampled.shape[1]))), mode="edge")
+
+    def within(self, points: Floats, radius: Floats) -> tuple[Integers, Integers]:
+        """Return all pairs (indices of points, elements) whose box is within `radius` (m,) of the point."""
+        pairs = [self._within(points, radius, *each) for each in self._classes]
+        rows, elements = (np.concatenate(part) for part in zip(*pairs, strict=True))
+        near = self.box_distance(points[rows], elements) <= radius[rows]
+        return rows[near], elements[near]
+
+    def _within(
+        self, points: Floats, radius: Floats, tree: cKDTree, members: Integers, reach: float
+    ) -> tuple[Integers, Integers]:
+        rows, elements = [], []
+        pending = np.arange(len(points))
+        count = 8
+        while len(pending):
+            count = min(2 * count, tree.n)
+            distance, index = tree.query(points[pending], k=np.arange(1, count + 1), workers=-1)
+            limit = radius[pending] + reach
+            done = (distance[:, -1] > limit) | (count == tree.n)
+            row, column = np.nonzero((distance <= limit[:, None]) & done[:, None])
+            rows.append(pending[row])
+            elements.append(members[index[row, column]])
+            pending = pending[~done]
+        return np.concatenate(rows), np.concatenate(elements)
