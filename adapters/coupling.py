@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from types import TracebackType
 from typing import Any, Self
 
@@ -59,6 +60,7 @@ class Coupling:
         self._clock = Clock(self.participant)
         self._series = Series(case.output / "series.csv")
         self._on_window: list[Callable[[float], None]] = []
+        self._files = ExitStack()
         self._begun = False
 
     def __enter__(self) -> Self:
@@ -68,6 +70,7 @@ class Coupling:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._series.close()
+        self._files.close()
         if error is not None:
             return  # finalize() would wait for partners; when this process ends they notice
         self.participant.finalize()
@@ -162,14 +165,14 @@ class Coupling:
             state = step.state
             if self.participant.requires_reading_checkpoint():
                 position, state, values = begin
-                position = Position(position.t, position.window, step.iteration + 1)
+                position = Position(position.t, position.window, step.iteration + 1, first=False)
                 for keep_one, value in zip(kept, values, strict=True):
                     keep_one.restore(value)
             elif self.participant.is_time_window_complete():
                 position = Position(self._window_end(step), step.window + 1)
                 self._complete(step, position.t)
             else:
-                position = Position(step.end, step.window, step.iteration, step.substep + 1)
+                position = Position(step.end, step.window, step.iteration, step.substep + 1, step.first)
         self._tell("end", Position(position.t, position.window - 1))
 
     def _introduce(self, position: Position, state: Any, kept: Sequence[Keepable]) -> Iterator[Step]:
@@ -233,6 +236,9 @@ class Coupling:
 
     def _complete(self, step: Step, time: float) -> None:
         """Do what belongs to the end of a window, which was reached with `step`."""
+        with self._clock.couple():
+            for mesh in self.meshes.values():
+                mesh.complete(time)
         for callback in self._on_window:
             callback(time)
         if self.rank == 0:
@@ -244,6 +250,11 @@ class Coupling:
     def on_window(self, callback: Callable[[float], None]) -> None:
         """Call ``callback(t)`` [s] at the end of every completed window, before its row of series.csv is written."""
         self._on_window.append(callback)
+
+    def keep_open[F: AbstractContextManager[Any]](self, file: F) -> F:
+        """Keep a file open until the run ends, well or not."""
+        self._files.enter_context(file)
+        return file
 
     def record(self, **values: float) -> None:
         """Put values into the row of series.csv of the window in progress; its last iteration counts."""

@@ -61,15 +61,25 @@ class CouplingMesh:
         return self.sent[name]
 
     def connected(self) -> None:
-        """Learn the points of a mesh that was received just now."""
+        """Learn the points of a mesh that was received just now; on the others tell who follows what is sent."""
         if self.direct:
             self.ids, self.points = self.participant.get_mesh_vertex_ids_and_coordinates(self.name)
+            return
+        for field in self.sent.values():
+            for changed in field.on_change:
+                changed()
 
     def refresh(self, step: Step, remaining: float) -> None:
         """Read every field for a step, with `remaining` left in the window [s]."""
         self.time = step.t
         for field in self.received.values():
             field.refresh(step, remaining)
+
+    def complete(self, time: float) -> None:
+        """Read what a completed window ended with at `time` [s]; the fields keep their old values."""
+        self.time = time
+        for field in self.received.values():
+            field.complete()
 
     def send(self, time: float, *, initial: bool = False) -> None:
         """Write every field as it is at `time` [s]; initial values only on a mesh of this participant's own."""
@@ -140,14 +150,21 @@ class Received:
         self._late = self.channel.late and step.window == 1
         arrived = self._read(remaining if self._late else step.dt)
         if not self._late:
-            self._old = None
+            self._old = self._read(0.0)
         elif step.substep > 0:
             self._old = self.values
         else:
             if step.iteration <= self.channel.arrival:
                 self._start = arrived
             self._old = self._start
-        self._values = arrived
+        self._set(arrived)
+
+    def complete(self) -> None:
+        """Take the values that the window has ended with."""
+        self._set(self._read(0.0))
+
+    def _set(self, values: Array) -> None:
+        self._values = values
         for changed in self.on_change:
             changed()
 

@@ -143,9 +143,9 @@ def micro_participant(model: type[Any]) -> None:
     about = Description("micro", *_module(), model.Settings, model.controls, model.observables)
 
     def main(case: Case[Any]) -> None:
-        from adapters import ensemble
+        from adapters.ensemble import run, scaled  # brings much that a description does without
 
-        ensemble.run(case, model(case.settings, case.seed))
+        run(case, scaled(case, model(case.settings, case.seed)))
 
     _command(about, main)
 

@@ -1,12 +1,12 @@
-"""One preCICE participant shared by several MPI ranks of which only the first talks to preCICE.
+"""MPI ranks of one participant: which rows belong to whom, and how they share what only rank 0 talks to.
 
 A mesh that is received cannot be divided among ranks before its points are known. So rank 0 receives all of it, and
-every rank gets its share of the rows. `Shared` has those methods of `precice.Participant` that such a rank needs; all
-of them are collective, and everybody gets the answer that rank 0 got.
+every rank gets its share of the rows.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,8 +22,59 @@ def share(n: int, rank: int, size: int) -> slice:
     return slice(n * rank // size, n * (rank + 1) // size)
 
 
+class Rows:
+    """The rows of one rank, which are contiguous and in the order of the ranks.
+
+    Attributes
+    ----------
+    first, count, total : the first row of this rank, the number of its rows, and of the rows of all ranks.
+    """
+
+    def __init__(self, count: int, comm: Any = None) -> None:
+        self.comm = comm
+        self.rank: int = 0 if comm is None else comm.rank
+        counts = self._counts(count)
+        self.first = int(counts[: self.rank].sum())
+        self.count = count
+        self.total = int(counts.sum())
+
+    def gather(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return the rows (n, ...) of all ranks on rank 0, and on the others what they gave; collective."""
+        if self.comm is None:
+            return values
+        mine = np.ascontiguousarray(values)
+        counts = self._counts(mine.nbytes)
+        starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+        everything = np.empty(counts.sum() if self.rank == 0 else 0, dtype=np.uint8)
+        self.comm.Gatherv(mine.reshape(-1).view(np.uint8), [everything, (counts, starts)])
+        return everything.view(mine.dtype).reshape(-1, *mine.shape[1:]) if self.rank == 0 else values
+
+    def _counts(self, mine: int) -> NDArray[np.int64]:
+        counts = np.array([mine])
+        if self.comm is not None:
+            counts = np.empty(self.comm.size, dtype=np.int64)
+            self.comm.Allgather(np.array([mine]), counts)
+        return counts
+
+
+def world() -> Any:
+    """Return the communicator of all ranks if this process was started as one of several, else None."""
+    if not any(name in os.environ for name in ("PMI_SIZE", "PMIX_RANK", "OMPI_COMM_WORLD_SIZE")):
+        return None
+    from mpi4py import MPI
+
+    return MPI.COMM_WORLD if MPI.COMM_WORLD.size > 1 else None
+
+
 class Shared:
-    """`participant` is a `precice.Participant` on rank 0 of `comm`, and None on the others."""
+    """Those methods of `precice.Participant` that a rank needs where only rank 0 talks to preCICE.
+
+    All are collective, and everybody gets the answer that rank 0 got.
+
+    Parameters
+    ----------
+    participant : a `precice.Participant` on rank 0 of `comm`, None on the others.
+    """
 
     def __init__(self, participant: Any, comm: Any) -> None:
         from mpi4py import MPI  # only a run on several ranks needs it

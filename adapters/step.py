@@ -13,14 +13,17 @@ class Position:
     Attributes
     ----------
     window : number of the time window, from 1.
-    iteration : how often this window has been begun, from 1.
+    iteration : number of the iteration of this window as preCICE counts, from 1.
     substep : number of the step in its window, from 0.
+    first : whether the window is tried for the first time. Where the first iteration of a run only carries the values
+        at the start, that is iteration 2.
     """
 
     t: float = 0.0
     window: int = 1
     iteration: int = 1
     substep: int = 0
+    first: bool = True
 
 
 class Step:
@@ -28,7 +31,7 @@ class Step:
 
     Attributes
     ----------
-    window, iteration, substep : see `Position`; `first` in the first iteration of a window.
+    window, iteration, substep, first : see `Position`.
     state : the state at the start of the step, to be replaced by the one at its end.
     """
 
@@ -39,5 +42,5 @@ class Step:
         self.window = position.window
         self.iteration = position.iteration
         self.substep = position.substep
-        self.first = position.iteration == 1
+        self.first = position.first
         self.state = state

@@ -1,0 +1,161 @@
+"""One micro simulation for every point of a mesh that another participant provides, solved as one batch.
+
+The points are known only when the coupling has begun, so a micro participant cannot send initial data. Where windows
+are iterated the first step of all has no length: what can be seen at the start is sent instead.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from adapters.coupling import Coupling
+from adapters.mesh import CouplingMesh, Received
+from adapters.micro import Array, Audited, MicroModel, State
+from adapters.participant import Case
+from adapters.ranks import Rows, world
+from adapters.scaling import config as scaling_config
+from adapters.scaling.check import COMPONENT
+from adapters.scaling.model import ScaledModel
+from adapters.snapshots import Choice, Snapshots
+from adapters.step import Step
+from adapters.wiring import CouplingError
+from scalebridge.checks import Check
+from scalebridge.embedded import config as coupling_config
+
+
+def run(case: Case[Any], model: MicroModel, keep: Choice | None = None) -> None:
+    """Run `model`, whose controls and observables are coupling data, behind the mesh it finds in the configuration.
+
+    Parameters
+    ----------
+    case : what the participant was started with; its fields are those of the model.
+    keep : what snapshots to keep.
+    """
+    comm = world()
+    with Coupling(case.for_fields(model.controls, model.observables), comm, shared=True) as coupling:
+        mesh = coupling.receive(_mesh(coupling, model))
+        Ensemble(coupling, mesh, model, comm, keep or Choice()).run()
+
+
+def scaled(case: Case[Any], model: MicroModel) -> MicroModel:
+    """Return the model with its scaling maps; in a case without a scaling file its fields are the coupling data."""
+    if case.scaling is None:
+        return model
+    own = coupling_config.load(case.config).participant(case.name)
+    reads, writes = (
+        {name for access in accesses for name in (access.data, COMPONENT.sub("", access.data))}
+        for accesses in (own.reads, own.writes)
+    )
+    return ScaledModel(model, scaling_config.load(case.scaling).of(reads, writes))
+
+
+class Ensemble:
+    """A batch of micro simulations in a coupled run.
+
+    Attributes
+    ----------
+    observables : what is sent next, (n, ...) by name.
+    worst : of every check of the model's audits the one that came closest to failing, or failed most.
+    """
+
+    def __init__(self, coupling: Coupling, mesh: CouplingMesh, model: MicroModel, comm: Any, keep: Choice) -> None:
+        self.coupling = coupling
+        self.mesh = mesh
+        self.model = model
+        self.received = {name: mesh.read(name) for name in model.controls}
+        self.observables: dict[str, Array] = {}
+        for name in model.observables:
+            mesh.write(name, partial(self._observed, name))
+        for name, field in self.received.items():
+            _require_initial(coupling, mesh, name, field)
+        self.worst: dict[str, Check] = {}
+        coupling.start()
+        self.rows = Rows(len(mesh.points), comm)
+        if self.rows.total == 0:
+            raise CouplingError(f"{coupling.case.name}: {mesh.name} has no points, so there is nothing to simulate")
+        self.snapshots = Snapshots(coupling.case.output, model, self.rows, coupling.windows, keep)
+
+    def run(self) -> None:
+        """Solve from the first window to the last."""
+        controls = {name: field.old for name, field in self.received.items()}
+        start, at_start = self._observe(self.model.start(self.mesh.points, controls), controls, 0.0)
+        begin = start
+        self.snapshots.take(0, 0.0, self.mesh.points, {**controls, **at_start}, start)
+        step: Step | None = None
+
+        def complete(time: float) -> None:
+            assert step is not None
+            self._audit(begin, step.state)
+            if self.snapshots.wants(step.window):
+                values = {**{name: field.values for name, field in self.received.items()}, **self.observables}
+                self.snapshots.take(step.window, time, self.mesh.points, values, step.state)
+
+        self.coupling.on_window(complete)
+        for step in self.coupling.steps(start):
+            if step.substep == 0:
+                begin = step.state
+            controls = {name: field.values for name, field in self.received.items()}
+            step.state, self.observables = self._observe(step.state, controls, step.dt)
+        self._save_checks()
+
+    def _observed(self, name: str) -> Array:
+        return self.observables[name]
+
+    def _observe(self, state: State, controls: Mapping[str, Array], dt: float) -> tuple[State, dict[str, Array]]:
+        state, observables = self.model.solve(state, controls, dt)
+        if missing := [name for name in self.model.observables if name not in observables]:
+            raise CouplingError(f"{type(self.model).__name__}.solve gave no {', '.join(missing)}, which it declares")
+        return state, observables
+
+    def _audit(self, begin: State, end: State) -> None:
+        if isinstance(self.model, Audited):
+            for check in self.model.audit(begin, end):
+                if check.name not in self.worst or excess(check) > excess(self.worst[check.name]):
+                    self.worst[check.name] = check
+
+    def _save_checks(self) -> None:
+        """Give the worst checks of all ranks to the run; collective."""
+        lines = "".join(json.dumps(check.to_json()) + "\n" for check in self.worst.values())
+        everything = self.rows.gather(np.frombuffer(lines.encode(), dtype=np.uint8)).tobytes().decode()
+        found = [Check.from_json(json.loads(line)) for line in everything.splitlines()]
+        self.coupling.check(*sorted(found, key=excess))  # of one name the last counts: the worst
+
+
+def excess(check: Check) -> float:
+    """Return by how much a check is beyond its tolerance, negative where it has passed; infinite for NaN."""
+    if not math.isfinite(check.value):
+        return math.inf
+    if isinstance(check.reference, tuple):
+        low, high = check.reference
+        return max(low - check.value, check.value - high) - check.tolerance
+    if check.kind == "at-most":
+        return check.value - check.reference - check.tolerance
+    scale = abs(check.reference) if check.kind == "relative" else 1.0
+    return abs(check.value - check.reference) - check.tolerance * scale
+
+
+def _mesh(coupling: Coupling, model: MicroModel) -> str:
+    """Return the name of the mesh behind which the model runs: the only one that is received with api-access."""
+    received = [r.name for r in coupling.wiring.participant.receives if r.api_access]
+    if len(received) != 1:
+        found = ", ".join(received) or "none"
+        raise CouplingError(
+            f"{coupling.wiring.file}: {coupling.case.name} runs one micro simulation per point of one mesh, so it "
+            f'needs exactly one <receive-mesh ... api-access="true" />; found {found}'
+        )
+    return received[0]
+
+
+def _require_initial(coupling: Coupling, mesh: CouplingMesh, name: str, field: Received) -> None:
+    """Raise CouplingError if a control would be zero at the start because nobody sends its initial value."""
+    if not field.channel.initial:
+        raise CouplingError(
+            f"{coupling.wiring.file}: the micro simulations of {coupling.case.name} start from {name} on {mesh.name}: "
+            f'its <exchange data="{name}" from="{field.channel.writer}" ... /> needs initialize="true"'
+        )
