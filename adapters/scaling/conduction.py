@@ -315,13 +315,14 @@ class _Chunk:
         The energy error is r . A^-1 r <= r . M^-1 r / c, where M is the preconditioner and c the lowest eigenvalue of
         M^-1 A. With M = L that is at least the smallest coefficient, and the bound is certain. With zeros or scaling c
         is not known: the smallest positive coefficient, or 1, is only near it, and the estimate is what the coming
-        iterations will take off the energy, extrapolated from the last four, kept within 1 to 100 times that bound.
+        iterations will take off the energy, extrapolated from the slowest of the last four, kept within 1 to 10,000 times that bound.
         """
         bound = (self.rho / self.grid.cells).reshape(-1, self.grid.dimension) / self.lowest[:, None]
-        older, newer = self.gains[:, :2].sum(axis=1), self.gains[:, 2:].sum(axis=1)
-        pace = np.divide(newer, older, out=np.ones_like(newer), where=np.isfinite(older) & (older > newer))
-        coming = np.divide(SAFETY * newer * pace, 1 - pace, out=np.full_like(newer, np.inf), where=pace < 1)
-        estimate = np.clip(coming.reshape(bound.shape), bound, 100 * bound)
+        older, newer = self.gains[:, :-1], self.gains[:, 1:]
+        pace = np.divide(newer, older, out=np.ones_like(newer), where=np.isfinite(older) & (older > newer)).max(axis=1)
+        coming = np.full_like(pace, np.inf)
+        np.divide(SAFETY * newer[:, -1] * pace, 1 - pace, out=coming, where=pace < 1)
+        estimate = np.clip(coming.reshape(bound.shape), bound, 1e4 * bound)
         error = np.where(self.sharp[:, None], bound, estimate).max(axis=1)
         scale = np.maximum(self.energy.reshape(bound.shape).max(axis=1), self.floor)
         relative: Array = np.divide(error, scale, out=np.zeros_like(error), where=error > 0)
