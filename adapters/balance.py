@@ -1,0 +1,58 @@
+"""The discrete balance of a conserved quantity in every window, from the residual that the macro solver solves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from dolfinx import fem, la
+from numpy.typing import NDArray
+
+from adapters.coupling import Coupling
+from scalebridge import checks
+
+
+class Balance:
+    """Closes the books on a conserved quantity at the end of each window and checks that nothing came from nowhere.
+
+    The residual of a conservation law, tested with all functions of a Lagrange space together, is what was stored in
+    the window; its part at the constrained nodes is what came in through them (the consistent flux). The rest is zero
+    at a solution, whatever the mesh. It is taken with the values that the window ended with, not with those that the
+    last iteration was solved for, so it also tells whether the coupling has kept what it exchanged.
+
+    Parameters
+    ----------
+    name : the quantity, such as "energy".
+    residual : linear form, with no other source than the constrained nodes.
+    constrained : degrees of freedom of this rank that have Dirichlet values.
+
+    Attributes
+    ----------
+    inflow : what has come in through the constrained nodes since the start.
+    worst : largest imbalance of a window, relative to all that moved in it.
+    """
+
+    def __init__(self, coupling: Coupling, name: str, residual: Any, constrained: NDArray[np.int32]) -> None:
+        self.coupling = coupling
+        self.name = name
+        self.form = fem.form(residual)
+        self.constrained = constrained
+        self.inflow = 0.0
+        self.worst = 0.0
+        coupling.on_window(self._close)
+
+    def _close(self, time: float) -> None:
+        residual = fem.assemble_vector(self.form)
+        residual.scatter_reverse(la.InsertMode.add)
+        owned = residual.array[: residual.index_map.size_local]
+        mine = self.constrained[self.constrained < len(owned)]
+        parts = np.array([owned.sum(), owned[mine].sum(), np.abs(owned).sum()])
+        stored, inflow, moved = self.form.mesh.comm.allreduce(parts)
+        self.inflow += inflow
+        self.worst = max(self.worst, abs(stored - inflow) / moved if moved > 0 else 0.0)
+        self.coupling.record(**{f"{self.name}_inflow": self.inflow})
+
+    def check(self) -> None:
+        """Add the check that the balance has closed in every window, to round-off of the linear solver."""
+        source = f"conservation of {self.name}: stored = come in through the boundary"
+        self.coupling.check(checks.at_most(f"{self.name} balance, worst window", self.worst, 1e-10, source=source))
