@@ -10,63 +10,26 @@ from scalebridge.embedded.actions import Action
 from scalebridge.embedded.actions import create as create_action
 from scalebridge.embedded.compositional import Composition
 from scalebridge.embedded.config import Configuration, Key
-from scalebridge.embedded.contexts import MappedData, PreparedMapping, ReadContext, WriteContext, run_mappings
+from scalebridge.embedded.contexts import run_mappings
+from scalebridge.embedded.fields import Fields
 from scalebridge.embedded.log import Log
 from scalebridge.embedded.mesh_exchange import exchange_meshes
-from scalebridge.embedded.meshes import Mesh, data_of
 from scalebridge.embedded.output import Output
 from scalebridge.embedded.rendezvous import Rendezvous
-from scalebridge.embedded.requirements import gradient_keys
 from scalebridge.embedded.transport import Channel
 
 
-class Engine:
-    """The coupling of one participant.
-
-    Attributes
-    ----------
-    meshes : those that the participant provides or receives.
-    writes, reads : what the program writes and reads, by (mesh, data).
-    """
+class Engine(Fields):
+    """The coupling of one participant in one process."""
 
     def __init__(self, configuration: Configuration, me: str, log: Log) -> None:
-        self.configuration = configuration
-        self.me = configuration.participant(me)
+        super().__init__(configuration, me)
         self.log = log
-        names = (*self.me.provides, *(r.name for r in self.me.receives))
-        self.meshes = {name: Mesh(configuration.mesh(name)) for name in names}
-        self.data = data_of(configuration, self.meshes)
-        for key in gradient_keys(configuration):
-            if key in self.data:
-                self.data[key].has_gradients = True
-        self.writes = {a.key: WriteContext(self.data[a.key]) for a in self.me.writes}
-        self.reads = {a.key: ReadContext(self.data[a.key]) for a in self.me.reads}
-        self._connect_mappings()
         self.actions: list[Action] = [create_action(a, self.meshes, self.data) for a in self.me.actions]
         self.coupling = Composition([schemes.create(s, me, self.data, log) for s in configuration.schemes_of(me)])
         self.output = Output(self.me, self.meshes, self.data)
         self.channels: dict[str, Channel] = {}
         self._advances = 0
-
-    def _connect_mappings(self) -> None:
-        for configured in self.me.mappings:
-            config = configured.config
-            if config.from_mesh is None or config.to_mesh is None:
-                contexts = self.reads if config.direction == "read" else self.writes
-                for (mesh, _), context in contexts.items():
-                    if mesh in (config.from_mesh, config.to_mesh):
-                        context.just_in_time = config
-                continue
-            prepared = PreparedMapping(config, self.meshes[config.from_mesh], self.meshes[config.to_mesh])
-            self._attach(prepared, self.reads if config.direction == "read" else self.writes)
-
-    def _attach(self, prepared: PreparedMapping, contexts: dict[Key, ReadContext] | dict[Key, WriteContext]) -> None:
-        """Add a mapping to every data that it maps."""
-        mine = prepared.target.name if prepared.config.direction == "read" else prepared.source.name
-        for (mesh, name), context in contexts.items():
-            source, target = (prepared.source.name, name), (prepared.target.name, name)
-            if mesh == mine and source in self.data and target in self.data:
-                context.mapped.append(MappedData(prepared, self.data[source], self.data[target]))
 
     # --- what the program may ask --------------------------------------------------------------------------------
 
@@ -76,6 +39,7 @@ class Engine:
 
     @property
     def seconds_waited(self) -> float:
+        """Wall seconds spent waiting for partners."""
         return sum(c.seconds_waited for c in self.channels.values())
 
     def ongoing(self) -> bool:
