@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -94,6 +95,13 @@ def inspect(case: Case, requested: str = "auto", found: Iterable[Finding] = ()) 
     return Inspection(case, engine, configuration, descriptions, resolved)
 
 
+def mpiexec() -> Path | None:
+    """Return the launcher of MPI ranks: the one beside the interpreter, which fits its MPI, else that on the PATH."""
+    beside = Path(sys.executable).parent / "mpiexec"
+    found = str(beside) if beside.is_file() else shutil.which("mpiexec")
+    return Path(found) if found else None
+
+
 @contextmanager
 def _asked(ours: list[Participant], base: dict[str, str], folder: Path) -> Iterator[Questions]:
     questions = Questions([p.module for p in ours], base, folder)
@@ -133,7 +141,7 @@ def _settings(participant: Participant, description: Description, findings: Find
 
 
 def _participants(case: Case, configuration: Configuration, findings: Findings) -> None:
-    """The participants of the case are those of the preCICE configuration."""
+    """The participants of the case are those of the preCICE configuration, and can be started."""
     theirs = [p.name for p in configuration.participants]
     names = [p.name for p in case.participants]
     for participant in case.participants:
@@ -141,6 +149,12 @@ def _participants(case: Case, configuration: Configuration, findings: Findings) 
             message = f"{case.coupling.name} has no participant '{participant.name}'"
             key = f"participants.{participant.name}"
             findings.add(participant.line, key, message, got=participant.name, candidates=theirs)
+        if participant.ranks > 1 and mpiexec() is None:
+            message = (
+                f"{participant.ranks} ranks need mpiexec, which is neither beside {sys.executable} nor on the PATH"
+            )
+            key = f"participants.{participant.name}.ranks"
+            findings.add(participant.lines["ranks"], key, message, expected="an MPI, as the extra 'fem' brings it")
     for name in theirs:
         if name not in names:
             message = f"{case.coupling.name} has a participant '{name}' that is missing here"
@@ -225,11 +239,10 @@ def _scaling(case: Case, scaling: Path, descriptions: dict[str, Description], ba
             "--scaling",
             str(scaling),
         ]
-        command.append("--describe")
         for name, description in descriptions.items():
             file = Path(folder) / f"{name}.json"
             file.write_text(json.dumps(description.raw), encoding="utf-8")
-            command.append(f"{name}={file}")
+            command += ["--describe", f"{name}={file}"]
         try:
             done = subprocess.run(
                 command, env=base, capture_output=True, text=True, timeout=_SCALING_SECONDS, stdin=subprocess.DEVNULL

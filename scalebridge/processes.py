@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -104,7 +104,7 @@ class Processes:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_die_with(os.getpid()),  # noqa: PLW1509  (the hub has one thread)
+                preexec_fn=_die_with(os.getpid()),  # safe: the hub has one thread
             )
         process = Process(name, log, popen, time.monotonic())
         self.all.append(process)
@@ -174,21 +174,16 @@ class Processes:
             os.close(descriptor)
 
 
-def processor_seconds(processes: Iterable[Process]) -> float | None:
-    """Return the processor time that the groups of these processes have used so far, or None where nobody tells."""
-    groups = {p.popen.pid for p in processes}
-    try:
-        entries = [e for e in os.listdir("/proc") if e.isdigit()]
-        ticks = os.sysconf("SC_CLK_TCK")
-    except OSError:
+def processor_seconds(token: str) -> float | None:
+    """Return the processor time that the living processes of a run have used so far, or None where nobody tells."""
+    if not _LINUX:
         return None
     total = 0
-    for entry in entries:
+    for process in guard.marked(token):
         with contextlib.suppress(OSError, ValueError, IndexError):
-            fields = Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()
-            if int(fields[2]) in groups:  # the process group; then user and system time, own and of ended children
-                total += sum(int(f) for f in fields[11:15])
-    return total / ticks if entries else None
+            fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+            total += sum(int(f) for f in fields[11:15])  # user and system time, own and of ended children
+    return total / os.sysconf("SC_CLK_TCK")
 
 
 def _die_with(parent: int) -> Callable[[], None] | None:

@@ -1,0 +1,187 @@
+"""Runs a case: starts every participant, watches them, makes the report, and says how it went."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from scalebridge import inspection as inspecting
+from scalebridge import panel, summary
+from scalebridge.case import Participant
+from scalebridge.failure import last_lines
+from scalebridge.monitor import Monitor
+from scalebridge.processes import Process, Processes
+from scalebridge.runfolder import RunFolder
+from scalebridge.watch import IDLE_SECONDS, Outcome, Watch
+
+WELL = 0
+CHECK_FAILED = 1
+CONFIGURATION = 2
+PARTICIPANT_FAILED = 3
+REPORT_FAILED = 4
+IDLE = 5
+INTERRUPTED = 128  # plus the number of the signal
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+
+class Interrupted(BaseException):
+    """A signal asked the hub to stop."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Turn the signals that ask for an end into Interrupted; once one has come, further ones are ignored."""
+    numbers = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        for each in numbers:
+            signal.signal(each, signal.SIG_IGN)
+        raise Interrupted(number)
+
+    before = {number: signal.signal(number, stop) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class Run:
+    """One run of a case that has been looked over.
+
+    Parameters
+    ----------
+    plain : show plain lines even in a terminal.
+    idle : seconds without any computation after which the run is ended; 0 for never.
+    """
+
+    def __init__(self, folder: RunFolder, *, plain: bool = False, idle: float = IDLE_SECONDS) -> None:
+        self.folder = folder
+        self.inspection = folder.inspection
+        self.case = folder.inspection.case
+        self.plain = plain
+        self.idle = idle
+        self.monitors: list[Monitor] = []
+        self.begun = time.time()
+
+    def __call__(self) -> int:
+        """Run; return the exit status."""
+        try:
+            with Processes() as processes:
+                outcome = self._participants(processes)
+                status = {"well": WELL, "failed": PARTICIPANT_FAILED, "idle": IDLE}[outcome.kind]
+                ended = outcome.message or "well"
+                if status == WELL:
+                    problems = self._report(processes)
+                    status, ended = (REPORT_FAILED, "\n".join(problems)) if problems else (status, ended)
+        except Interrupted as interruption:
+            status = INTERRUPTED + interruption.number
+            ended = f"stopped by signal {interruption.number} ({signal.Signals(interruption.number).name})"
+        return self._finish(status, ended)
+
+    def _participants(self, processes: Processes) -> Outcome:
+        ranks = sum(p.ranks for p in self.case.participants)
+        for participant in self.case.participants:
+            try:
+                process = self._start(processes, participant, max(1, summary.cores() // ranks))
+            except OSError as error:
+                message = f"{participant.name} could not be started: {self._command(participant)[0]}: {error.strerror}"
+                return Outcome("failed", participant.name, message)
+            folder = self._working_folder(participant)
+            progress = self.folder.progress(participant.name)
+            self.monitors.append(Monitor(process, progress, folder, self.inspection.configuration))
+        with panel.choose(self.plain) as display:
+            watch = Watch(processes, self.monitors, display, self.idle)
+            outcome = watch.run()
+            watch.show()
+        return outcome
+
+    def _start(self, processes: Processes, participant: Participant, threads: int) -> Process:
+        return processes.start(
+            participant.name,
+            self._command(participant),
+            folder=self._working_folder(participant),
+            environment=self._environment(participant, threads),
+            log=self.folder.log(participant.name),
+        )
+
+    def _working_folder(self, participant: Participant) -> Path:
+        if participant.command:
+            return participant.directory or self.case.folder
+        return self.folder.output(participant.name)
+
+    def _command(self, participant: Participant) -> list[str]:
+        if participant.command:
+            program, *arguments = participant.command
+            if "/" in program:  # relative to where it will run, not to where the hub runs
+                program = str(self._working_folder(participant) / program)
+            command = [program, *arguments]
+        else:
+            handout = self.folder.output(participant.name) / "handout.json"
+            command = [sys.executable, "-P", "-m", participant.module, "--handout", str(handout)]
+        if participant.ranks > 1:
+            command = [str(inspecting.mpiexec()), "-n", str(participant.ranks), *command]
+        return command
+
+    def _environment(self, participant: Participant, threads: int) -> dict[str, str]:
+        result = inspecting.environment(self.case, self.inspection.engine)
+        result["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), result.get("PATH", os.defpath)])
+        result["PYTHONUNBUFFERED"] = "1"
+        for variable in THREAD_VARIABLES:
+            result.setdefault(variable, str(threads))
+        result.update(
+            SCALEBRIDGE_PARTICIPANT=participant.name,
+            SCALEBRIDGE_CONFIG=str(self.folder.coupling),
+            SCALEBRIDGE_RUN=str(self.folder.path),
+            SCALEBRIDGE_OUTPUT=str(self.folder.output(participant.name)),
+        )
+        return result | participant.environment
+
+    def _report(self, processes: Processes) -> list[str]:
+        """Run the report scripts, each to its end; return what is wrong."""
+        problems = []
+        environment = inspecting.environment(self.case, self.inspection.engine)
+        environment.setdefault("MPLBACKEND", "Agg")
+        for script in self.case.report:
+            log = self.folder.path / "report" / f"{script.stem}.log"
+            log.parent.mkdir(exist_ok=True)
+            print(f"report: {script.name}", flush=True)
+            process = processes.start(
+                script.name,
+                [sys.executable, str(script), str(self.folder.path)],
+                folder=self.folder.path,
+                environment=environment,
+                log=log,
+            )
+            while process.running:
+                processes.wait(0.5)
+            if process.status != 0:
+                said = "\n".join(f"  | {line}" for line in last_lines(log))
+                problems.append(f"report {script} failed with exit status {process.status}; its output: {log}\n{said}")
+        return problems
+
+    def _finish(self, status: int, ended: str) -> int:
+        """Write the record, tell what came out, and return the final exit status."""
+        told, problems = summary.collect(self.folder)
+        if status == WELL and problems:
+            status, ended = CHECK_FAILED, "\n".join(problems)
+        elif status == WELL and any(not t.check.passed for t in told):
+            status, ended = CHECK_FAILED, "a check failed"
+        data = summary.write(self.folder, self.monitors, told, status=status, ended=ended, begun=self.begun)
+        if status in (WELL, CHECK_FAILED, REPORT_FAILED):
+            print(summary.times(data))
+            print(summary.table(told))
+        print(f"output: {self.folder.path}", flush=True)
+        if status != WELL:
+            print(f"scalebridge: {ended}", file=sys.stderr, flush=True)
+        return status

@@ -1,0 +1,132 @@
+"""The folder of a run: made new, locked while the run goes on, with a copy of every input in it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from scalebridge.case import Case
+from scalebridge.handout import Handout
+from scalebridge.inspection import Inspection
+
+CASE_FILE = "case.json"  # marks a folder as that of a run
+LOCK_FILE = ".lock"
+DEFAULT = "runs"
+
+
+class RunFolderError(Exception):
+    """The folder of a run cannot be used."""
+
+
+class RunFolder:
+    """The folder of one run.
+
+    Attributes
+    ----------
+    path : absolute path of the folder.
+    earlier : where a run that was here before has been moved, or None.
+    coupling, scaling : copies of the inputs in it; `scaling` may be None.
+    """
+
+    def __init__(self, path: Path, inspection: Inspection) -> None:
+        self.path = path.absolute()
+        self.inspection = inspection
+        self.earlier = _make_room(self.path)
+        self.path.mkdir(parents=True)
+        self._lock = os.open(self.path / LOCK_FILE, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        case = inspection.case
+        self.coupling = self._copy(case.coupling)
+        self.scaling = self._copy(case.scaling) if case.scaling else None
+        (self.path / CASE_FILE).write_text(json.dumps(resolved(inspection), indent=2) + "\n", encoding="utf-8")
+        for participant in case.participants:
+            self.output(participant.name).mkdir()
+        for name in inspection.descriptions:
+            self._handout(name).save(self.output(name) / "handout.json")
+
+    def output(self, name: str) -> Path:
+        """Return the folder of a participant."""
+        return self.path / name
+
+    def log(self, name: str) -> Path:
+        """Return the file with what a participant prints."""
+        return self.output(name) / "output.log"
+
+    def progress(self, name: str) -> Path:
+        """Return the file with the progress of a participant."""
+        return self.output(name) / "progress.jsonl"
+
+    def close(self) -> None:
+        """Give the lock back."""
+        os.close(self._lock)
+
+    def _copy(self, source: Path) -> Path:
+        return Path(shutil.copyfile(source, self.path / source.name))
+
+    def _handout(self, name: str) -> Handout:
+        case, engine = self.inspection.case, self.inspection.engine
+        participant = next(p for p in case.participants if p.name == name)
+        return Handout(
+            case=case.name,
+            variant=case.variant,
+            participant=name,
+            module=participant.module,
+            precice_config=str(self.coupling),
+            scaling=str(self.scaling) if self.scaling else None,
+            settings=self.inspection.settings[name],
+            strategy=participant.strategy,
+            run=str(self.path),
+            output=str(self.output(name)),
+            progress=str(self.progress(name)),
+            seed=case.seed,
+            engine=engine.name,
+        )
+
+
+def default(case: Case) -> Path:
+    """Return where a run goes if nobody says where: runs/CASE[-VARIANT] in the working folder."""
+    return Path(DEFAULT) / case.label
+
+
+def resolved(inspection: Inspection) -> dict[str, Any]:
+    """Return the case as it is run: everything spelled out, as JSON."""
+    data = asdict(inspection.case)
+    del data["lines"]
+    for participant in data["participants"]:
+        for key in ("line", "lines"):
+            del participant[key]
+        name = participant["name"]
+        if name in inspection.settings:
+            units = {
+                s: e["unit"] for s, e in inspection.descriptions[name].settings.items() if e.get("unit", "1") != "1"
+            }
+            participant.update(settings=inspection.settings[name], units=units)
+    data["engine"] = inspection.engine.name
+    plain: dict[str, Any] = json.loads(json.dumps(data, default=str))
+    return plain
+
+
+def _make_room(path: Path) -> Path | None:
+    """Move a run that is in the way aside; refuse where it goes on, or where something else is in the way."""
+    if not path.exists() and not path.is_symlink():
+        return None
+    if not path.is_dir() or (any(path.iterdir()) and not (path / CASE_FILE).is_file()):
+        raise RunFolderError(f"{path} is there and is not the folder of a run; choose another one with --out")
+    if not any(path.iterdir()):
+        path.rmdir()
+        return None
+    with (path / LOCK_FILE).open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise RunFolderError(f"a run is going on in {path}; wait, or choose another folder with --out") from None
+        number = 1
+        while (aside := path.with_name(f"{path.name}.{number}")).exists():
+            number += 1
+        path.rename(aside)
+    return aside

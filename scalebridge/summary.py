@@ -1,0 +1,153 @@
+"""The record of a run, `summary.json`, and what is told of it at the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+import scalebridge
+from scalebridge import checks
+from scalebridge.checks import Check
+from scalebridge.monitor import Monitor
+from scalebridge.panel import duration
+from scalebridge.runfolder import RunFolder, resolved
+
+FILE_NAME = "summary.json"
+PACKAGES = ("numpy", "scipy", "pint", "fenics-dolfinx", "dolfinx-solver-real", "mpi4py", "pyprecice")
+
+
+@dataclass(frozen=True)
+class Told:
+    """One check and who made it: a participant or the report."""
+
+    by: str
+    check: Check
+
+
+def collect(folder: RunFolder) -> tuple[list[Told], list[str]]:
+    """Return the checks of all participants and of the report, and what is wrong with files of checks."""
+    names = [p.name for p in folder.inspection.case.participants]
+    files = [(name, folder.output(name) / "checks.json") for name in names]
+    files += [("report", path) for path in sorted((folder.path / "checks").glob("*.json"))]
+    told, problems = [], []
+    for by, path in files:
+        if path.is_file():
+            try:
+                told += [Told(by, check) for check in checks.load(path)]
+            except ValueError as error:
+                problems.append(str(error))
+    return told, problems
+
+
+def write(
+    folder: RunFolder, monitors: Sequence[Monitor], told: Sequence[Told], *, status: int, ended: str, begun: float
+) -> dict[str, Any]:
+    """Write the record of a run.
+
+    Parameters
+    ----------
+    status : exit status of the run; `ended` says in words how it ended.
+    begun : time.time() at the start.
+    """
+    inspection = folder.inspection
+    case = resolved(inspection)
+    data = {
+        "case": inspection.case.name,
+        "variant": inspection.case.variant,
+        "title": inspection.case.title,
+        "status": status,
+        "ended": ended,
+        "begun": time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(begun)),
+        "wall": round(time.time() - begun, 3),
+        "engine": {
+            "name": inspection.engine.name,
+            "version": inspection.engine.version,
+            "origin": inspection.engine.origin,
+        },
+        "versions": versions(),
+        "platform": {"system": platform.platform(), "machine": platform.machine(), "cores": cores()},
+        "seed": inspection.case.seed,
+        "overrides": list(inspection.case.overrides),
+        "participants": {
+            m.process.name: {
+                **{
+                    k: v
+                    for k, v in entry.items()
+                    if k in ("module", "command", "settings", "units", "strategy", "ranks")
+                },
+                **_run(m),
+            }
+            for m, entry in zip(monitors, case["participants"], strict=True)
+        },
+        "checks": [{"by": t.by, **t.check.to_json()} for t in told],
+    }
+    (folder.path / FILE_NAME).write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+    return data
+
+
+def _run(monitor: Monitor) -> dict[str, Any]:
+    """Return what a participant did: exit status, seconds, memory, time windows and iterations."""
+    process, last = monitor.process, monitor.progress
+    result: dict[str, Any] = {
+        "status": process.status,
+        "stopped": process.stopped,
+        "wall": round((process.ended or time.monotonic()) - process.begun, 3),
+        "cpu": round(process.cpu, 3),
+        "memory": process.memory,
+    }
+    if last is not None:
+        seconds = {"solving": last.solving, "waiting": last.waiting, "exchanging": last.exchanging}
+        result.update({name: round(value, 3) for name, value in seconds.items()})
+        result.update(windows=last.window, time=last.time)
+    iterations = monitor.iterations()
+    if iterations is not None:
+        result.update(iterations=list(iterations.per_window), windows_not_converged=iterations.not_converged)
+    return result
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what takes part, as far as it is installed."""
+    result = {"python": platform.python_version(), "scalebridge": scalebridge.__version__}
+    installed = {str(d.metadata["Name"]).lower(): d.version for d in metadata.distributions(path=sys.path)}
+    return result | {name: installed[name] for name in PACKAGES if name in installed}
+
+
+def cores() -> int:
+    """Return the number of processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def table(told: Sequence[Told]) -> str:
+    """Return the checks as lines for people, each with where its reference comes from."""
+    if not told:
+        return "no checks were made"
+    failed = sum(not t.check.passed for t in told)
+    lines = [f"{len(told)} checks, " + (f"{failed} FAILED" if failed else "all passed") + ":"]
+    for entry in told:
+        lines.append(f"  {entry.check} [{entry.by}]")
+        if entry.check.source:
+            lines.append(f"          {entry.check.source}")
+    return "\n".join(lines)
+
+
+def times(data: dict[str, Any]) -> str:
+    """Return who spent how long on what, as lines for people."""
+    lines = []
+    for name, entry in data["participants"].items():
+        parts = [f"{entry['wall']:.1f} s"]
+        if "solving" in entry:
+            parts.append(", ".join(f"{word} {entry[word]:.1f} s" for word in ("solving", "waiting", "exchanging")))
+        if entry.get("iterations"):
+            count = entry["iterations"]
+            parts.append(f"{sum(count)} iterations in {len(count)} time windows")
+        if entry.get("windows_not_converged"):
+            parts.append(f"{entry['windows_not_converged']} windows did NOT converge")
+        lines.append(f"  {name}: {'; '.join(parts)}")
+    return f"ran for {duration(data['wall'])}\n" + "\n".join(lines)

@@ -1,0 +1,126 @@
+"""Watches a run until it ends, and ends it where one participant failed, hangs, or never comes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scalebridge import failure
+from scalebridge.failure import Ending, Verdict
+from scalebridge.monitor import Monitor
+from scalebridge.panel import Display
+from scalebridge.processes import Processes, processor_seconds
+
+LINGER_SECONDS = 0.5  # for the partners of one that failed, to say what they have to say
+ERROR_SECONDS = 2.0  # from reporting an error to the end of the process
+IDLE_SECONDS = 600.0
+IDLE_AFTER_END_SECONDS = 60.0
+_IDLE_SHARE = 0.05  # of one core; waiting for a partner that never comes takes less
+_LOOK_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended: `kind` is "well", "failed" or "idle"; `culprit` and `message` are empty where it ended well."""
+
+    kind: str
+    culprit: str = ""
+    message: str = ""
+
+
+class Watch:
+    """Watches all participants of a run.
+
+    Parameters
+    ----------
+    idle : seconds after which a run in which nobody computes is ended; 0 for never.
+    """
+
+    def __init__(self, processes: Processes, monitors: Sequence[Monitor], display: Display, idle: float) -> None:
+        self.processes = processes
+        self.monitors = list(monitors)
+        self.display = display
+        self.begun = time.monotonic()
+        self._idle = _Idle(processes, idle)
+        self._looked = self.begun
+        self._errors: dict[str, float] = {}
+
+    def run(self) -> Outcome:
+        """Return when every participant has ended, by itself or because one of them failed."""
+        while self.processes.running:
+            ended = self.processes.wait(min(0.2, LINGER_SECONDS))
+            if self.display.due():
+                self.show()
+            if any(p.status != 0 for p in ended):
+                return self._failed()
+            now = time.monotonic()
+            if now - self._looked >= _LOOK_SECONDS:
+                self._looked = now
+                outcome = self._look(now)
+                if outcome is not None:
+                    return outcome
+        endings = self.endings()
+        return self._judged(failure.judge(endings)) if any(e.failed for e in endings) else Outcome("well")
+
+    def show(self) -> None:
+        """Show where everybody stands."""
+        self.display.show([m.standing() for m in self.monitors], time.monotonic() - self.begun)
+
+    def endings(self) -> list[Ending]:
+        """Return how every participant ended."""
+        return [m.ending() for m in self.monitors]
+
+    def _look(self, now: float) -> Outcome | None:
+        """Look for what the end of a process does not tell."""
+        for monitor in self.monitors:
+            lingering = monitor.process.running and monitor.ending().reported
+            if lingering and now - self._errors.setdefault(monitor.process.name, now) >= ERROR_SECONDS:
+                return self._failed()  # it reported an error and hangs at its end
+        gone = {m.process.name: m for m in self.monitors if not m.process.running}
+        for monitor in self.monitors:
+            missing = failure.waits_for(monitor.process.log) if gone and monitor.process.running else None
+            if missing in gone:
+                return self._judged(failure.never_came(missing, monitor.process.name, self._stopped()))
+        if self._idle.exceeded(now, bool(gone)):
+            message = failure.idle(self._idle.limit(bool(gone)), self._stopped())
+            return Outcome("idle", "", message)
+        return None
+
+    def _failed(self) -> Outcome:
+        deadline = time.monotonic() + LINGER_SECONDS
+        while self.processes.running and time.monotonic() < deadline:
+            self.processes.wait(0.1)
+        return self._judged(failure.judge(self._stopped()))
+
+    def _stopped(self) -> list[Ending]:
+        self.processes.stop()
+        return self.endings()
+
+    def _judged(self, verdict: Verdict) -> Outcome:
+        return Outcome("failed", verdict.culprit, verdict.message)
+
+
+class _Idle:
+    """Notices when nobody in a run has used the processor for a while; one that computes always has."""
+
+    def __init__(self, processes: Processes, limit: float) -> None:
+        self._processes = processes
+        self._limit = limit
+        self._since = time.monotonic()
+        self._used = 0.0
+
+    def limit(self, partner_gone: bool) -> float:
+        """Return the seconds that are allowed; fewer where a participant has ended already."""
+        return min(self._limit, IDLE_AFTER_END_SECONDS) if partner_gone else self._limit
+
+    def exceeded(self, now: float, partner_gone: bool) -> bool:
+        """Return whether nobody has computed for longer than is allowed."""
+        if not self._limit:
+            return False
+        used = processor_seconds(self._processes.token)
+        if used is None:
+            return False
+        if used < self._used or used - self._used > _IDLE_SHARE * max(now - self._since, _LOOK_SECONDS):
+            self._since, self._used = now, used
+        return now - self._since >= self.limit(partner_gone)
