@@ -1,4 +1,4 @@
-"""What the micro models of frozen brine share: how salty it is, how ice and brine conduct heat, and how a mixture does."""
+"""What the micro models of frozen brine share: its salt, and how ice, brine and mixtures of them conduct heat."""
 
 from __future__ import annotations
 

@@ -3,13 +3,15 @@
     u >= 0,    A u - b >= 0,    u (A u - b) = 0    in every cell,    A = 1 - kappa * (5-point sum of differences)
 
 A is symmetric, positive definite and an M-matrix, so there is exactly one u, and it grows with b. The primal-dual
-active-set method (M. Hintermüller, K. Ito and K. Kunisch, SIAM J. Optim. 13, 865 (2002)) is Newton's method for it: guess
-the set where u > 0, solve A u = b there with u = 0 elsewhere, take out cells with u < 0 and add those with A u < b. The
-guess comes from the same problem on a grid of half the cells each way. The linear solves are conjugate gradients in
-single precision, their residuals are computed in double precision: corrections of corrections, half the memory traffic.
+active-set method (M. Hintermüller, K. Ito and K. Kunisch, SIAM J. Optim. 13, 865 (2002)) is Newton's method for it:
+guess the set where u > 0, solve A u = b there with u = 0 elsewhere, take out cells with u < 0 and add those with
+A u < b. The guess comes from the same problem on a grid of half the cells each way. The linear solves are conjugate
+gradients in single precision, corrected by residuals in double precision: half the memory traffic.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +47,8 @@ def solve(kappa: float, b: Array, accuracy: float = 1e-12, iterations: int = 200
     b = np.ascontiguousarray(np.moveaxis(b, 0, -1))
     round_off = 16 * np.finfo(np.float64).eps * (1 + kappa)
     u, active = _nested(kappa, b, max(accuracy, round_off) * np.abs(b).max(axis=(0, 1)), iterations)
-    return tuple(np.ascontiguousarray(np.moveaxis(x, -1, 0)) for x in (np.maximum(u, 0), active))  # type: ignore[return-value]
+    u, active = np.moveaxis(np.maximum(u, 0), -1, 0), np.moveaxis(active, -1, 0)
+    return np.ascontiguousarray(u), np.ascontiguousarray(active)
 
 
 def response(kappa: float, active: Mask, accuracy: float = 1e-9) -> Array:
@@ -113,14 +116,14 @@ def _newton(kappa: float, b: Array, u: Array, tolerance: Array, iterations: int)
             changed, worst, tolerance, left = changed[~done], worst[~done], tolerance[~done], left[~done]
         enough = 0.5 * tolerance / np.maximum(worst, tolerance)
         u += _correction(kappa, active, residual, np.maximum(np.where(changed, ROUGH, FINE), enough))
-    raise NotSolved(f"the melting front of volume {left[0]} has not been found in {iterations} changes of its set of cells")
+    raise NotSolved(f"the front of melting in volume {left[0]} has not been found in {iterations} changes of its cells")
 
 
 def _correction(kappa: float, active: Mask, residual: Array, reduction: Array) -> Array:
-    """Return x with |residual - A x| <= reduction |residual| over the active cells, by conjugate gradients (N, N, n)."""
+    """Return x with |residual - A x| <= reduction |residual| over the active cells (N, N, n)."""
     real = np.float32 if kappa <= SINGLE else np.float64
     length = np.sqrt(_dot(residual, residual))
-    r = (residual / np.where(length > 0, length, 1)).astype(real)
+    r: NDArray[Any] = (residual / np.where(length > 0, length, 1)).astype(real)
     mask, k, goal = active.astype(real), real(kappa / (1 + 4 * kappa)), reduction**2
     x, p, q, step = np.zeros_like(r), r.copy(), np.empty_like(r), np.empty_like(r)
     rr = _dot(r, r)
