@@ -315,7 +315,8 @@ class _Chunk:
         The energy error is r . A^-1 r <= r . M^-1 r / c, where M is the preconditioner and c the lowest eigenvalue of
         M^-1 A. With M = L that is at least the smallest coefficient, and the bound is certain. With zeros or scaling c
         is not known: the smallest positive coefficient, or 1, is only near it, and the estimate is what the coming
-        iterations will take off the energy, extrapolated from the slowest of the last four, kept within 1 to 10,000 times that bound.
+        iterations will take off the energy, extrapolated from the slowest of the last four, kept within 1 to 10,000
+        times that bound.
         """
         bound = (self.rho / self.grid.cells).reshape(-1, self.grid.dimension) / self.lowest[:, None]
         older, newer = self.gains[:, :-1], self.gains[:, 1:]
