@@ -134,7 +134,7 @@ class Places(ABC):
         return shape
 
     def _follow(self, function: fem.Function, changes: list[Callable[[], None]], values: Callable[[], Array]) -> None:
-        """Give `function` the values (n, ...) whenever they change."""
+        """Give `function` the values (n, ...) now and whenever they change."""
         space = function.function_space
         dofs, block = self.dofs(space), space.dofmap.bs
         part = _leading((0, *space.value_shape))
@@ -143,6 +143,7 @@ class Places(ABC):
             function.x.array.reshape(-1, block)[dofs] = values()[part].reshape(len(dofs), block)
             function.x.scatter_forward()
 
+        follow()
         changes.append(follow)
 
 

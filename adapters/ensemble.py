@@ -93,8 +93,7 @@ class Ensemble:
             assert step is not None
             self._audit(begin, step.state)
             if self.snapshots.wants(step.window):
-                values = {**{name: field.values for name, field in self.received.items()}, **self.observables}
-                self.snapshots.take(step.window, time, self.mesh.points, values, step.state)
+                self.snapshots.take(step.window, time, self.mesh.points, {**controls, **self.observables}, step.state)
 
         self.coupling.on_window(complete)
         for step in self.coupling.steps(start):

@@ -40,6 +40,7 @@ class CouplingMesh:
         self.points = points
         self.ids = ids
         self.direct = direct
+        self.open = False  # whether there is anything to read yet
         self.time = 0.0
         self.received: dict[str, Received] = {}
         self.sent: dict[str, Sent] = {}
@@ -62,6 +63,7 @@ class CouplingMesh:
 
     def connected(self) -> None:
         """Learn the points of a mesh that was received just now; on the others tell who follows what is sent."""
+        self.open = True
         if self.direct:
             self.ids, self.points = self.participant.get_mesh_vertex_ids_and_coordinates(self.name)
             return
@@ -137,6 +139,8 @@ class Received:
         A participant that receives the mesh cannot send initial data on it. Then the first value that arrives stands
         for the start of the first window, and the value at the end of that window for all times inside it.
         """
+        if not self.mesh.open:
+            return self.values
         if self._old is None:
             self._old = self._read(0.0)
         return self._old

@@ -152,7 +152,8 @@ class Wiring:
 
         `written` are the (mesh, data) for which there is a source.
         """
-        missing = [a for a in self.participant.writes if a.key not in set(written)]
+        known = set(written)
+        missing = [a for a in self.participant.writes if a.key not in known]
         if missing:
             told = "; ".join(f"line {a.line}: {a.data} on {a.mesh}" for a in missing)
             raise CouplingError(
