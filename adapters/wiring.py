@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -185,15 +186,24 @@ class Wiring:
         """Return the number of dimensions of a tensor, read off the data that the configuration has for it."""
         accesses = self.participant.reads if verb == "read" else self.participant.writes
         there = [a.data for a in accesses if a.mesh == mesh]
-        size = self.config.mesh(mesh).dimensions
-        for dimension in (3, 2, 1) if field.rank == 2 else (size,):
-            if set(tensors.names(name, field, dimension)) <= set(there):
-                self._require_kind(name, field)
-                return dimension
-        wanted = tensors.names(name, field, size)
-        missing = ", ".join(f'<{verb}-data name="{n}" mesh="{mesh}" />' for n in wanted if n not in there)
-        hint = _hint(next(n for n in wanted if n not in there), there)
-        raise CouplingError(f"{self.file}: {self.name} {verb}s {name} on {mesh}, but has no {missing}{hint}")
+        dimension = self.config.mesh(mesh).dimensions
+        if field.rank == 2:
+            parts = {data for data in there if re.fullmatch(re.escape(name) + "-[0-2][0-2]", data)}
+            dimension = max((int(i) + 1 for data in parts for i in data[-2:]), default=dimension)
+        wanted = tensors.names(name, field, dimension)
+        missing = [data for data in wanted if data not in there]
+        if missing:
+            tags = ", ".join(f'<{verb}-data name="{data}" mesh="{mesh}" />' for data in missing)
+            raise CouplingError(
+                f"{self.file}: {self.name} {verb}s {name} on {mesh}, but has no {tags}{_hint(missing[0], there)}"
+            )
+        if field.rank == 2 and (strange := sorted(parts.difference(wanted))):
+            raise CouplingError(
+                f"{self.file}: {self.name} {verb}s {name} on {mesh} as a symmetric tensor of {', '.join(wanted)}: "
+                f"remove {', '.join(strange)}"
+            )
+        self._require_kind(name, field)
+        return dimension
 
     def _require_kind(self, name: str, field: Field) -> None:
         """Raise CouplingError if a vector is declared where a scalar travels, or the other way round."""
