@@ -115,3 +115,14 @@ def test_violation_is_relative():
     k = np.broadcast_to(two_phases(0.5)[:, None], (1, 2, 100))
     K = np.array([[[3.0, 0.0], [0.0, 3.0]]])
     assert bounds.violation(1e6 * K, 1e6 * k) == pytest.approx(bounds.violation(K, k), rel=1e-9)
+
+
+def test_an_isotropic_tensor_beyond_hashin_and_shtrikman():
+    """Still within Voigt and Reuss, so only the trace bounds can tell."""
+    k = two_phases(0.5)
+    parts = np.broadcast_to(k[:, None], (1, 2, 100))
+    lower, upper = bounds.hashin_shtrikman(k, 2)
+    for value in ((upper + bounds.voigt(k)) / 2, (lower + bounds.reuss(k)) / 2):
+        assert bounds.violation(value * np.eye(2)[None], parts)[0] > 0.01
+    for value in (upper, lower):
+        assert bounds.violation(value * np.eye(2)[None], parts)[0] == pytest.approx(0, abs=1e-14)

@@ -54,10 +54,10 @@ class VolumeAverage:
 
     def upscale(self, values: Array, memory: Memory, size: tuple[float, ...]) -> tuple[Array, Memory]:
         if not memory:  # one value per point
-            return values, memory
+            return values.copy(), memory
         axes = tuple(range(1, 1 + values.ndim - memory["mean"].ndim))
         mean = np.asarray(values.mean(axis=axes))
-        return mean, {"mean": mean, "lowest": values.min(axis=axes), "highest": values.max(axis=axes)}
+        return mean.copy(), {"mean": mean, "lowest": values.min(axis=axes), "highest": values.max(axis=axes)}
 
     def audit(self, memory: Memory, unit: str) -> list[Check]:
         if not memory or not memory["mean"].size:
