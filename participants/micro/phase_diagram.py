@@ -57,7 +57,7 @@ class PhaseDiagram(ABC):
             Below the eutectic: there solid salt forms, of which nothing is known here.
         """
         theta = MELTING_POINT - np.asarray(temperature, dtype=np.float64)
-        wrong = ~(theta <= self.lowest)
+        wrong = ~(theta <= self.lowest + 1e-9)  # the eutectic itself is allowed, whatever its round-off
         if wrong.any():
             T = float(np.asarray(temperature, dtype=np.float64)[wrong].flat[0])
             raise OutsidePhaseDiagram(
