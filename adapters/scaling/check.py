@@ -117,13 +117,10 @@ class _Side:
         verb = "read" if direction == "downscale" else "write"
         accesses = {a.data: a for a in self.accesses[direction]}
         touched = next(a for a in accesses.values() if entry.data in (a.data, COMPONENT.sub("", a.data)))
-        size = self.coupling.mesh(touched.mesh).dimensions
-        for dimension in (3, 2, 1) if seen.rank == 2 else (size,):
-            wanted = tensors.names(entry.data, seen, dimension)
-            if set(wanted) <= accesses.keys():
-                break
-        else:
-            wanted = tensors.names(entry.data, seen, size)
+        # A tensor has the dimensions of the micro volume: the components that there are tell how many.
+        indices = "".join(name[-2:] for name in accesses if name != entry.data == COMPONENT.sub("", name))
+        dimension = 1 + int(max(indices)) if indices else self.coupling.mesh(touched.mesh).dimensions
+        wanted = tensors.names(entry.data, seen, dimension)
         missing = [name for name in wanted if name not in accesses]
         key = _key(entry, direction)
         if missing:

@@ -104,6 +104,8 @@ def _parameter_type(entry: dict[str, Any]) -> str:
     if entry.get("unit", "1") != "1":
         base = "xs:token"  # a quantity with its unit
     facets = [f"<xs:enumeration value={quoteattr(choice)}/>" for choice in entry.get("choices", ())]
+    if base == "xs:double":
+        facets.append('<xs:pattern value="[-+.0-9eE]+"/>')  # neither INF nor NaN
     if base in ("xs:double", "xs:integer"):
         for key, facet in (("minimum", "minInclusive"), ("above", "minExclusive"), ("maximum", "maxInclusive")):
             if key in entry:
