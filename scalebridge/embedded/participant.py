@@ -171,6 +171,7 @@ class Participant(ConnectivityCalls):
         if self._engine.missing(INITIAL_DATA):
             instead = "Call requires_initial_data() before, and write_data() where it says so"
             raise self._misuse("initialize()", "needs initial data", instead)
+        self._need_regions()
         self._state = "failed"
         for mesh in self._engine.meshes.values():
             mesh.locked = True
@@ -281,6 +282,15 @@ class Participant(ConnectivityCalls):
         if (sides[:, 0] > sides[:, 1]).any():
             raise MisuseError(f"bounding_box in {call} has a minimum larger than its maximum: {box.tolist()}")
         self._regions[mesh.name] = sides
+
+    def _need_regions(self) -> None:
+        """Raise if a mesh is accessed whose region neither the program nor a mapping says, as libprecice does."""
+        mapped = {m for c in self._engine.me.mappings for m in (c.config.from_mesh, c.config.to_mesh)}
+        mapped -= {c.config.from_mesh or c.config.to_mesh for c in self._engine.me.mappings if c.config.is_just_in_time}
+        for received in self._engine.me.receives:
+            if received.api_access and received.name not in self._regions and received.name not in mapped:
+                instead = "Call set_mesh_access_region() before"
+                raise self._misuse("initialize()", f'needs an access region on mesh "{received.name}"', instead)
 
     def _accessible_ids(self, mesh: Mesh) -> Ids:
         everything = np.arange(mesh.size, dtype=np.int32)
