@@ -46,7 +46,7 @@ def start(folder, case, name):
         os.dup2(output.fileno(), 2)
         participant.main(case, name, name + ".json")
         status = 0
-    except BaseException:  # noqa: BLE001
+    except BaseException:
         traceback.print_exc()
     finally:
         sys.stdout.flush()
