@@ -10,7 +10,7 @@ quadrature point.
 Backward Euler in time, with K of the start of the step; Lagrange P1 in space. Near melting rho L d<I>/dT is some
 hundred times rho c, and a plain exchange of T and <I> diverges. Each iteration therefore linearises the liquid fraction
 about the temperature T_k it was computed for, <I> = I_k + s (T - T_k), which makes the exchange Newton's method. Where
-T_k jumped over the kink at complete melting, s is the secant if that is steeper, or Newton's method would cycle.
+T_k jumped over the kink at complete melting, s is the secant instead, or Newton's method would cycle.
 """
 
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ class Settings:
     elements: int = setting(40, "number of elements along x", minimum=1)
     density: float = setting("1000 kg/m^3", "density of ice and brine", above=0)
     heat_capacity: float = setting("2100 J/(kg*K)", "specific heat of ice and brine", above=0)
-    latent_heat: float = setting("333.6 kJ/kg", "latent heat of fusion", minimum=0)
+    latent_heat: float = setting("333600 J/kg", "latent heat of fusion", minimum=0)
     initial_temperature: float = setting("263.15 K", "temperature at the start", above=0)
     wall_temperature: float = setting("268.15 K", "temperature of the wall x = 0", above=0)
 
@@ -97,7 +97,7 @@ def block(s):
 
 
 class Secant:
-    """Makes the slope d<I>/dT at every point at least as steep as the secant of the last two iterates in the window."""
+    """Takes the secant of the last two iterates in a window for the slope d<I>/dT where it is far steeper."""
 
     def __init__(self, slope, I, T):
         self.slope, self.I, self.T = slope, I, T
@@ -107,7 +107,8 @@ class Secant:
         if step.window == self.window:
             moved = np.abs(self.T - self.T_last) > 1e-6  # [K]; below, the difference of liquid fractions is round-off
             secant = (self.I - self.I_last)[moved] / (self.T - self.T_last)[moved]
-            self.slope[moved] = np.maximum(self.slope[moved], secant)
+            tangent = self.slope[moved]
+            self.slope[moved] = np.where(secant > 2.0 * tangent, secant, tangent)
         self.window, self.I_last, self.T_last = step.window, self.I.copy(), self.T.copy()
 
 
