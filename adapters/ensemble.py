@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -77,8 +77,9 @@ class Ensemble:
         self.worst: dict[str, Check] = {}
         coupling.start()
         self.rows = Rows(len(mesh.points), comm)
-        if self.rows.total == 0:
-            raise CouplingError(f"{coupling.case.name}: {mesh.name} has no points, so there is nothing to simulate")
+        n, ranks = self.rows.total, coupling.ranks
+        if n < ranks:
+            raise CouplingError(f"{coupling.case.name} runs on {ranks} ranks, but {mesh.name} has only {n} points")
         self.snapshots = Snapshots(coupling.case.output, model, self.rows, coupling.windows, keep)
 
     def run(self) -> None:
@@ -114,16 +115,19 @@ class Ensemble:
 
     def _audit(self, begin: State, end: State) -> None:
         if isinstance(self.model, Audited):
-            for check in self.model.audit(begin, end):
-                if check.name not in self.worst or excess(check) > excess(self.worst[check.name]):
-                    self.worst[check.name] = check
+            self._note(self.model.audit(begin, end))
+
+    def _note(self, found: Iterable[Check]) -> None:
+        for check in found:
+            if check.name not in self.worst or excess(check) > excess(self.worst[check.name]):
+                self.worst[check.name] = check
 
     def _save_checks(self) -> None:
         """Give the worst checks of all ranks to the run; collective."""
         lines = "".join(json.dumps(check.to_json()) + "\n" for check in self.worst.values())
         everything = self.rows.gather(np.frombuffer(lines.encode(), dtype=np.uint8)).tobytes().decode()
-        found = [Check.from_json(json.loads(line)) for line in everything.splitlines()]
-        self.coupling.check(*sorted(found, key=excess))  # of one name the last counts: the worst
+        self._note(Check.from_json(json.loads(line)) for line in everything.splitlines())
+        self.coupling.check(*self.worst.values())
 
 
 def excess(check: Check) -> float:

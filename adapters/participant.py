@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import sys
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -195,6 +196,7 @@ def _fail(progress: ProgressWriter, error: Exception) -> NoReturn:
     sys.stderr.flush()
     mpi = sys.modules.get("mpi4py.MPI")
     if mpi is not None and mpi.Is_initialized() and mpi.COMM_WORLD.size > 1:
+        time.sleep(0.5)  # mpiexec drops what it has not yet passed on
         mpi.COMM_WORLD.Abort(1)
     os._exit(1)
 

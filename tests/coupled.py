@@ -122,7 +122,7 @@ def run(
     try:
         while any(p.poll() is None for p in processes.values()) and time.monotonic() < deadline:
             if any(p.poll() for p in processes.values()):
-                deadline = min(deadline, time.monotonic() + 5.0)
+                deadline = min(deadline, time.monotonic() + 1.0)  # the others may wait for it
             time.sleep(0.01)
     finally:
         for process in processes.values():
