@@ -14,6 +14,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from scalebridge.embedded.acceleration import Floats
+from scalebridge.embedded.acceleration.qr import Factors, factorise
+from scalebridge.embedded.acceleration.settings import FilterConfig
+from scalebridge.embedded.acceleration.stepwise import FEW, combine
 
 CHUNK = 16  # columns that are allocated at once
 SLICE = 65536  # rows that are rotated at once
@@ -48,6 +51,8 @@ class ColumnStack:
 
     def combine(self, coefficients: Floats) -> Floats:
         """Return the sum of coefficients (m,) times columns, (n,)."""
+        if self.length <= FEW:
+            return combine(self.matrix().T, coefficients)
         result = np.zeros(self.length)
         for used, chunk, slots in self._used():
             result += coefficients[used] @ chunk if slots is None else coefficients[used] @ chunk[slots]
@@ -144,50 +149,63 @@ class ColumnSpace:
         return column, coefficients, norm
 
 
-class DifferenceMatrix:
-    """V of all primary data, one block each; columns newest first."""
+class CompactLeastSquares:
+    """min |V c + r| in the norm of the weights, for many unknowns; columns newest first."""
 
-    def __init__(self, lengths: Sequence[int]) -> None:
+    def __init__(self, lengths: Sequence[int], chosen: FilterConfig) -> None:
         self.lengths = lengths
-        self.blocks = [ColumnSpace(length) for length in lengths]
+        self.rows = sum(lengths)
         self.columns = 0
+        self._filter = chosen
+        self._blocks = [ColumnSpace(length) for length in lengths]
+        self._factors: Factors
 
-    @property
-    def rows(self) -> int:
-        """Return the number of primary unknowns."""
-        return sum(self.lengths)
-
-    def push_front(self, parts: Sequence[Floats]) -> None:
-        """Add a column, given by its part in each block."""
-        for block, part in zip(self.blocks, parts, strict=True):
+    def push_front(self, parts: Sequence[Floats], weights: Floats) -> None:
+        """Add a column, given by its part for each primary data."""
+        for block, part in zip(self._blocks, parts, strict=True):
             block.push_front(part)
         self.columns += 1
 
-    def remove(self, index: int) -> None:
-        """Remove the column at an index; -1 is the oldest."""
-        for block in self.blocks:
-            block.remove(index)
-        self.columns -= 1
+    def pop_back(self) -> None:
+        """Remove the oldest column."""
+        self._remove(-1)
 
-    def small(self, weights: Floats) -> Floats:
-        """Return S = [w_1 T_1; w_2 T_2; ...]."""
-        return np.vstack([w * block.small for w, block in zip(weights, self.blocks, strict=True)])
+    def filter(self, weights: Floats, inverse: Floats, changed: bool) -> tuple[list[int], list[int]]:
+        """Remove the columns that the filter leaves out; return no, and their, indices, last first."""
+        self._factors = factorise(self._small(weights), self.rows, self._filter)
+        removed = self._factors.removed[::-1]
+        for index in removed:
+            self._remove(index)
+        if removed:  # the bases may have been compressed
+            self._factors = Factors(*np.linalg.qr(self._small(weights)), [])
+        return [], removed
 
-    def project(self, parts: Sequence[Floats], weights: Floats) -> Floats:
-        """Return [w_1 B_1^T r_1; ...] for a vector given by its parts r_k."""
-        projected = [w * b.basis.project(r) for w, b, r in zip(weights, self.blocks, parts, strict=True)]
-        return np.concatenate(projected)
+    def solve(self, parts: Sequence[Floats], weights: Floats) -> Floats:
+        """Return the coefficients c (columns,) for a residual, given by its part for each primary data."""
+        projected = [w * b.basis.project(r) for w, b, r in zip(weights, self._blocks, parts, strict=True)]
+        return -self._factors.solve(np.concatenate(projected))
 
-    def basis(self) -> Floats:
-        """Return blkdiag(B_1, B_2, ...)."""
-        result = np.zeros((self.rows, sum(len(block.basis) for block in self.blocks)))
+    def pseudo_inverse(self, weights: Floats) -> Floats:
+        """Return (V^T V)^-1 V^T in the norm of the weights, (columns, rows)."""
+        small = self._factors.pseudo_inverse()
+        result = np.empty((self.columns, self.rows))
         row = column = 0
-        for block in self.blocks:
-            part = block.basis.matrix()
-            result[row : row + part.shape[0], column : column + part.shape[1]] = part
+        for weight, block in zip(weights, self._blocks, strict=True):
+            part = block.basis.matrix()  # (n_k, M_k)
+            left = small[:, column : column + part.shape[1]]
+            result[:, row : row + part.shape[0]] = left @ part.T * weight
             row, column = row + part.shape[0], column + part.shape[1]
         return result
 
     def matrix(self) -> Floats:
-        """Return V itself, (rows, columns)."""
-        return np.vstack([block.basis.matrix() @ block.small for block in self.blocks])
+        """Return V, (rows, columns)."""
+        return np.vstack([block.basis.matrix() @ block.small for block in self._blocks])
+
+    def _remove(self, index: int) -> None:
+        for block in self._blocks:
+            block.remove(index)
+        self.columns -= 1
+
+    def _small(self, weights: Floats) -> Floats:
+        """Return S = [w_1 T_1; w_2 T_2; ...]."""
+        return np.vstack([w * block.small for w, block in zip(weights, self._blocks, strict=True)])

@@ -13,8 +13,9 @@ from __future__ import annotations
 import numpy as np
 
 from scalebridge.embedded.acceleration import Floats
-from scalebridge.embedded.acceleration.columns import ColumnStack, DifferenceMatrix
-from scalebridge.embedded.acceleration.qr import Factors, factorise
+from scalebridge.embedded.acceleration.columns import ColumnStack
+from scalebridge.embedded.acceleration.least_squares import LeastSquares
+from scalebridge.embedded.acceleration.qr import factorise
 from scalebridge.embedded.acceleration.quasi_newton import QuasiNewton
 from scalebridge.embedded.acceleration.settings import AccelerationConfig, FilterConfig, RestartConfig
 from scalebridge.embedded.acceleration.truncated_svd import TruncatedSVD
@@ -61,23 +62,17 @@ class MultiVectorJacobian(QuasiNewton):
         self._outdated = True
         self._w_tilde = np.zeros((self._unknowns.size, 0))
 
-    def _step(self, factors: Factors) -> Floats:
+    def _step(self, coefficients: Floats) -> Floats:
         if self._outdated or self._config.always_build_jacobian:
             self._update_difference()
         if self._config.always_build_jacobian:
-            self._built = self._w_tilde, self._pseudo_inverse(factors)
+            self._built = self._w_tilde, self._v.pseudo_inverse(self._preconditioner.weights)
         negative = -np.concatenate(self._residuals)
-        coefficients = factors.solve(self._negative_residuals())
         return np.asarray(self._jacobian.times(negative) + self._w_tilde @ coefficients)
 
     def _update_difference(self) -> None:
         self._w_tilde = self._w.matrix() - self._jacobian.times(self._v.matrix())
         self._outdated = False
-
-    def _pseudo_inverse(self, factors: Factors) -> Floats:
-        """Return Z = (V^T V)^-1 V^T, in the norm of the weights, (columns, rows of V)."""
-        by_column = np.repeat(self._preconditioner.weights, self._v.lengths)
-        return np.asarray(factors.pseudo_inverse() @ self._v.basis().T * by_column)
 
     def _window_converged(self) -> None:
         if self._config.always_build_jacobian:
@@ -85,11 +80,12 @@ class MultiVectorJacobian(QuasiNewton):
                 self._jacobian.add(*self._built, self._preconditioner.weights, self._v)
             self._built = None
             return
-        factors = self._filter()
+        self._filter()
         # After a window of one iteration preCICE adds the factors of the window before it once more.
         if self._outdated and (self._restart.kind == "no-restart" or self._w_tilde.shape[1] != self._v.columns):
             self._update_difference()
-        self._jacobian.add(self._w_tilde, self._pseudo_inverse(factors), self._preconditioner.weights, self._v)
+        weights = self._preconditioner.weights
+        self._jacobian.add(self._w_tilde, self._v.pseudo_inverse(weights), weights, self._v)
         if self._reused > 0 or self._config.enforce_initial_relaxation:
             self._outdated = True
 
@@ -107,7 +103,7 @@ class SummedJacobian:
     def observe(self, v: Floats, w: Floats) -> None:
         """Take note of a new column of V and W."""
 
-    def add(self, w_tilde: Floats, z: Floats, weights: Floats, v: DifferenceMatrix) -> None:
+    def add(self, w_tilde: Floats, z: Floats, weights: Floats, v: LeastSquares) -> None:
         """Add the product W~ Z of a complete window."""
         self._matrix += w_tilde @ z
 
@@ -127,20 +123,20 @@ class FactoredJacobian(SummedJacobian):
             result += w_tilde @ (z @ v)
         return result
 
-    def add(self, w_tilde: Floats, z: Floats, weights: Floats, v: DifferenceMatrix) -> None:
+    def add(self, w_tilde: Floats, z: Floats, weights: Floats, v: LeastSquares) -> None:
         """Keep the factors, and condense them when there are too many."""
         self._factors.append((w_tilde, z))
         if len(self._factors) > self._restart.chunk_size:
             self._condense(weights, v)
 
-    def _condense(self, weights: Floats, v: DifferenceMatrix) -> None:
+    def _condense(self, weights: Floats, v: LeastSquares) -> None:
         self._factors = []
 
 
 class SlidingRestart(FactoredJacobian):
     """RS-SLIDE: the last factor takes over what the others do on the present V."""
 
-    def _condense(self, weights: Floats, v: DifferenceMatrix) -> None:
+    def _condense(self, weights: Floats, v: LeastSquares) -> None:
         last, z = self._factors.pop()
         self._factors = [(last + self.times(v.matrix()), z)]
 
@@ -152,7 +148,7 @@ class SingularValueRestart(FactoredJacobian):
         super().__init__(rows, columns, restart)
         self._svd: TruncatedSVD | None = None
 
-    def _condense(self, weights: Floats, v: DifferenceMatrix) -> None:
+    def _condense(self, weights: Floats, v: LeastSquares) -> None:
         # preCICE weights the first rows of W~, whatever data they belong to; the truncation depends on it.
         by_column = np.repeat(weights, v.lengths)
         by_row = np.ones(self._rows)
@@ -183,7 +179,7 @@ class LeastSquaresRestart(FactoredJacobian):
         self._w.push_front(w)
         self._counts[0] += 1
 
-    def add(self, w_tilde: Floats, z: Floats, weights: Floats, v: DifferenceMatrix) -> None:
+    def add(self, w_tilde: Floats, z: Floats, weights: Floats, v: LeastSquares) -> None:
         """Drop the columns of windows that are too old, then do as the others."""
         if self._counts[0] == 0:
             self._counts.pop(0)
@@ -194,7 +190,7 @@ class LeastSquaresRestart(FactoredJacobian):
         self._counts.insert(0, 0)
         super().add(w_tilde, z, weights, v)
 
-    def _condense(self, weights: Floats, v: DifferenceMatrix) -> None:
+    def _condense(self, weights: Floats, v: LeastSquares) -> None:
         self._factors = []
         while 2 * len(self._v) >= self._rows:
             self._remove(len(self._v) - 1)

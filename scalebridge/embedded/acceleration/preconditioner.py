@@ -14,6 +14,7 @@ import numpy as np
 
 from scalebridge.embedded.acceleration import Floats
 from scalebridge.embedded.acceleration.settings import AccelerationConfig
+from scalebridge.embedded.acceleration.stepwise import norm, squared_norm
 
 ZERO = 1e-14  # what counts as zero
 THRESHOLD = 10.0  # residual sums that change by less keep their weights
@@ -26,11 +27,14 @@ class Preconditioner:
 
     Attributes
     ----------
-    weights : (number of primary data,).
+    weights, inverse : (number of primary data,).
+    changed : whether the weights were set anew; whoever factorises with them resets it.
     """
 
     def __init__(self, names: Sequence[str], scaling: Sequence[float] | Floats, freeze_after: int = -1) -> None:
-        self.weights = 1.0 / np.asarray(scaling, dtype=float)
+        self.inverse = np.array(scaling, dtype=float)
+        self.weights = 1.0 / self.inverse
+        self.changed = False
         self._names = names
         self._freeze_after = freeze_after
         self._windows = 0
@@ -52,6 +56,8 @@ class Preconditioner:
         """Set weights to 1 / norms, and say which ones cannot be."""
         usable = norms > ZERO
         self.weights[usable] = 1.0 / norms[usable]
+        self.inverse[usable] = norms[usable]
+        self.changed = True
         for i in np.flatnonzero(~usable):
             _log.warning("data %s became zero in the preconditioner; its weight stays as it was", self._names[int(i)])
 
@@ -91,7 +97,7 @@ class ResidualSumPreconditioner(Preconditioner):
             self._sum[:] = 0.0
             return
         norms = _norms(residuals)
-        total = float(np.linalg.norm(norms))
+        total = float(np.sqrt(sum(squared_norm(part) for part in residuals)))
         if total > ZERO:
             self._sum += norms / total
         if self._first_window or not self._on_threshold or self._changed():
@@ -120,4 +126,4 @@ def create_preconditioner(config: AccelerationConfig) -> Preconditioner:
 
 
 def _norms(parts: Sequence[Floats]) -> Floats:
-    return np.array([np.linalg.norm(part) for part in parts])
+    return np.array([norm(part) for part in parts])

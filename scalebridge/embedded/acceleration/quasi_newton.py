@@ -15,10 +15,10 @@ import numpy as np
 
 from scalebridge.embedded.acceleration import AccelerationError, Floats, Iterate, Key
 from scalebridge.embedded.acceleration.bounds import keep_within_bounds
-from scalebridge.embedded.acceleration.columns import ColumnStack, DifferenceMatrix
+from scalebridge.embedded.acceleration.columns import ColumnStack
 from scalebridge.embedded.acceleration.constant import relax
+from scalebridge.embedded.acceleration.least_squares import LeastSquares, create_least_squares
 from scalebridge.embedded.acceleration.preconditioner import create_preconditioner
-from scalebridge.embedded.acceleration.qr import Factors, factorise
 from scalebridge.embedded.acceleration.settings import AccelerationConfig
 from scalebridge.embedded.acceleration.unknowns import Unknowns
 
@@ -45,9 +45,9 @@ class QuasiNewton:
         self._residuals: list[Floats]  # H(x) - x of each primary data
         self._old_values: Floats
         self._old_residuals: list[Floats]
-        self._v: DifferenceMatrix
+        self._v: LeastSquares
         self._w: ColumnStack
-        self._backup: tuple[DifferenceMatrix, ColumnStack, list[int]] | None = None
+        self._backup: tuple[LeastSquares, ColumnStack, list[int]] | None = None
 
     # What a method adds
 
@@ -63,8 +63,8 @@ class QuasiNewton:
     def _columns_cleared(self) -> None:
         """Take note that all columns were exchanged."""
 
-    def _step(self, factors: Factors) -> Floats:
-        """Return the step to add to H(x)."""
+    def _step(self, coefficients: Floats) -> Floats:
+        """Return the step to add to H(x), given the coefficients c (columns,)."""
         raise AssertionError("each method defines its step")
 
     def _window_converged(self) -> None:
@@ -85,9 +85,10 @@ class QuasiNewton:
             self._counts = list(counts)
             self._columns_cleared()
         self._preconditioner.update(False, self._primary_values(), self._residuals)
-        if self._first_iteration:
-            self._deleted = self._dropped = 0
-        step = self._step(self._filter())
+        _, filtered = self._filter()
+        if self._first_iteration:  # the counts of the last window have been logged
+            self._deleted, self._dropped = filtered, 0
+        step = self._step(self._v.solve(self._residuals, self._preconditioner.weights))
         if not np.isfinite(step).all():
             raise AccelerationError(
                 "the quasi-Newton step is not a number: the coupling iteration diverged, or a participant writes the "
@@ -117,7 +118,7 @@ class QuasiNewton:
             old = self._counts.pop()
             self._dropped += old
             for _ in range(old):
-                self._v.remove(-1)
+                self._v.pop_back()
                 self._w.remove(-1)
                 self._column_removed(-1)
         self._counts.insert(0, 0)
@@ -154,33 +155,32 @@ class QuasiNewton:
 
     def _add_column(self) -> None:
         full = self._v.columns == self._config.max_used_iterations_or_default or self._v.columns > self._v.rows
-        self._v.push_front([new - old for new, old in zip(self._residuals, self._old_residuals, strict=True)])
+        parts = [new - old for new, old in zip(self._residuals, self._old_residuals, strict=True)]
+        self._v.push_front(parts, self._preconditioner.weights)
         self._w.push_front(self._values - self._old_values)
         self._counts[0] += 1
         self._column_added()
         if full:
-            self._remove(-1)
+            self._v.pop_back()
+            self._removed(-1)
             self._dropped += 1
 
     def _remember(self) -> None:
         self._old_values = self._values
         self._old_residuals = self._residuals
 
-    def _filter(self) -> Factors:
-        """Factorise the weighted V, and remove the columns that the filter leaves out."""
-        small = self._v.small(self._preconditioner.weights)
-        factors = factorise(small, self._v.rows, self._config.filter)
-        for index in reversed(factors.removed):
-            self._remove(index)
-            self._deleted += 1
-        if factors.removed:  # the bases may have been compressed
-            small = self._v.small(self._preconditioner.weights)
-            q, r = np.linalg.qr(small)
-            factors = Factors(q, r, factors.removed)
-        return factors
+    def _filter(self) -> tuple[int, int]:
+        """Remove the columns that cannot be factorised or that the filter leaves out; return their numbers."""
+        preconditioner = self._preconditioner
+        unfit, filtered = self._v.filter(preconditioner.weights, preconditioner.inverse, preconditioner.changed)
+        preconditioner.changed = False
+        for index in unfit + filtered:
+            self._removed(index)
+        self._deleted += len(unfit) + len(filtered)
+        return len(unfit), len(filtered)
 
-    def _remove(self, index: int) -> None:
-        self._v.remove(index)
+    def _removed(self, index: int) -> None:
+        """Follow V, from which a column was removed."""
         self._w.remove(index)
         self._column_removed(index)
         ends = np.cumsum(self._counts)
@@ -191,7 +191,8 @@ class QuasiNewton:
 
     def _clear(self, counts: list[int]) -> None:
         """Start with an empty V and W."""
-        self._v = DifferenceMatrix([part.stop - part.start for part in self._unknowns.primary])
+        lengths = [part.stop - part.start for part in self._unknowns.primary]
+        self._v = create_least_squares(lengths, self._config.filter)
         self._w = ColumnStack(self._unknowns.size)
         self._counts = counts
         self._columns_cleared()
@@ -199,13 +200,9 @@ class QuasiNewton:
     def _primary_values(self) -> list[Floats]:
         return [self._values[part] for part in self._unknowns.primary]
 
-    def _negative_residuals(self) -> Floats:
-        """Return -B^T P r, what the small least-squares problem needs of the residuals."""
-        return -self._v.project(self._residuals, self._preconditioner.weights)
-
 
 class InverseLeastSquares(QuasiNewton):
     """IQN-ILS: the Jacobian of least change is not kept; columns of past windows are reused instead."""
 
-    def _step(self, factors: Factors) -> Floats:
-        return self._w.combine(factors.solve(self._negative_residuals()))
+    def _step(self, coefficients: Floats) -> Floats:
+        return self._w.combine(coefficients)

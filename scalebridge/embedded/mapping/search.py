@@ -97,6 +97,8 @@ class ElementSearch:
 
     def within(self, points: Floats, radius: Floats) -> tuple[Integers, Integers]:
         """Return all pairs (indices of points, elements) whose box is within `radius` (m,) of the point."""
+        if len(points) == 0:
+            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
         pairs = [self._within(points, radius, *each) for each in self._classes]
         rows, elements = (np.concatenate(part) for part in zip(*pairs, strict=True))
         near = self.box_distance(points[rows], elements) <= radius[rows]
