@@ -66,13 +66,20 @@ def faces(k: Array) -> Array:
     """Return the coefficients of the upper faces of all cells: (n, *cells) -> (n, d, *cells), harmonic means."""
     result = np.empty((k.shape[0], k.ndim - 1, *k.shape[1:]))
     for axis in range(k.ndim - 1):
-        upper = np.roll(k, -1, axis=1 + axis)
-        total = k + upper
-        out = result[:, axis]
-        np.multiply(k, upper, out=out)
-        out *= 2
-        np.divide(out, total, out=out, where=total > 0)
+        cell, face = np.moveaxis(k, 1 + axis, 0), np.moveaxis(result[:, axis], 1 + axis, 0)
+        _harmonic(cell[:-1], cell[1:], face[:-1])
+        _harmonic(cell[-1:], cell[:1], face[-1:])
     return result
+
+
+def _harmonic(a: Array, b: Array, out: Array) -> None:
+    """out = 2 a b / (a + b), zero where both are zero."""
+    total = a + b
+    np.multiply(a, b, out=out)
+    out *= 2
+    if not total.all():
+        total[total == 0] = 1
+    out /= total
 
 
 def solve(
@@ -275,17 +282,25 @@ class _Chunk:
 
     def _contrast(self) -> tuple[Array, NDArray[np.bool_]]:
         """Return the contrast of the positive coefficients of each volume, and whether they are smooth, (volumes,)."""
-        with np.errstate(divide="ignore"):
-            logarithm = np.log(self.faces).reshape(-1, self.grid.dimension, *self.grid.shape)
-        logarithm[np.isneginf(logarithm)] = np.nan
-        axes = tuple(range(1, logarithm.ndim))
-        contrast = np.fmax.reduce(logarithm, axis=axes) - np.fmin.reduce(logarithm, axis=axes)
-        jump = np.zeros_like(contrast)
+        axes = (1, 2)
+        smallest = self.faces.min(axis=axes, initial=np.inf, where=self.faces > 0)
+        contrast = np.maximum(self.faces.max(axis=axes) / smallest, 1)
+        smooth = contrast > SMOOTH
+        if smooth.any():
+            jump = self._jump(self.faces[smooth])
+            smooth[smooth] = contrast[smooth] > SMOOTH * jump**2
+        return contrast, smooth
+
+    def _jump(self, faces: Array) -> Array:
+        """Return the largest ratio of positive neighbours along an axis, (volumes,), for faces (volumes, d, cells)."""
+        jump = np.ones(len(faces))
         for axis in range(self.grid.dimension):
-            step = np.abs(np.diff(logarithm[:, axis], axis=1 + axis))
-            jump = np.fmax(jump, np.fmax.reduce(step, axis=axes[:-1], initial=0))
-        contrast = np.nan_to_num(contrast)
-        return np.exp(contrast), contrast > 2 * jump + np.log(SMOOTH)
+            layers = np.moveaxis(faces[:, axis].reshape(-1, *self.grid.shape), 1 + axis, 1)
+            one, other = layers[:, :-1], layers[:, 1:]
+            low, high = np.minimum(one, other), np.maximum(one, other)
+            ratio = np.divide(high, low, out=np.ones_like(low), where=low > 0)
+            jump = np.maximum(jump, ratio.max(axis=tuple(range(1, ratio.ndim)), initial=1))
+        return jump
 
     def _scaling(self, smooth: NDArray[np.bool_]) -> Array:
         """Return what the preconditioner is scaled by from both sides, (volumes, cells): 1 where k is not `smooth`."""
@@ -319,15 +334,21 @@ class _Chunk:
         times that bound.
         """
         bound = (self.rho / self.grid.cells).reshape(-1, self.grid.dimension) / self.lowest[:, None]
+        scale = np.maximum(self.energy.reshape(bound.shape).max(axis=1), self.floor)
+        if not self.sharp.all():
+            estimate = np.clip(self._coming().reshape(bound.shape), bound, 1e4 * bound)
+            bound = np.where(self.sharp[:, None], bound, estimate)
+        error: Array = bound.max(axis=1)
+        np.divide(error, scale, out=error, where=error > 0)
+        return error
+
+    def _coming(self) -> Array:
+        """Return what the coming iterations will take off the energy, (rows,), if they go on as the last four did."""
         older, newer = self.gains[:, :-1], self.gains[:, 1:]
         pace = np.divide(newer, older, out=np.ones_like(newer), where=np.isfinite(older) & (older > newer)).max(axis=1)
         coming = np.full_like(pace, np.inf)
         np.divide(SAFETY * newer[:, -1] * pace, 1 - pace, out=coming, where=pace < 1)
-        estimate = np.clip(coming.reshape(bound.shape), bound, 1e4 * bound)
-        error = np.where(self.sharp[:, None], bound, estimate).max(axis=1)
-        scale = np.maximum(self.energy.reshape(bound.shape).max(axis=1), self.floor)
-        relative: Array = np.divide(error, scale, out=np.zeros_like(error), where=error > 0)
-        return relative
+        return coming
 
     def _drop(self, done: NDArray[np.bool_]) -> None:
         """Hand over the correctors of the volumes that are `done` and forget them."""
