@@ -1,0 +1,81 @@
+"""Compare a run with the exact solution of the melting mush.   python checks.py RUN
+
+While the heat has not felt the far end, the block is a half-space with a similarity solution (exact.py), if salt
+diffuses fast in the micro volumes. Its one unknown, the conductivity of a mixture of ice and brine, lies between the
+bounds of Hashin and Shtrikman, which leave little room; the run has to lie between the two solutions, give or take
+the error of discretisation.
+"""
+
+import csv
+import sys
+from pathlib import Path
+
+import exact
+import numpy as np
+
+from participants.micro.lever_rule import LeverRule
+from participants.micro.material import Material
+from scalebridge import checks
+from scalebridge.handout import Handout
+from scalebridge.settings import build
+
+
+def main(run):
+    macro = Handout.load(run / "Macro" / "handout.json").settings
+    micro = Handout.load(run / "Micro" / "handout.json").settings
+    material = build(Material, {k: v for k, v in micro.items() if k in Material.__dataclass_fields__}, plain=True)
+    solutions = [solution(macro, material, bound) for bound in (0, 1)]
+
+    series = read_series(run / "Macro" / "series.csv")
+    last, steps = series[-1], len(series)
+    t, dx = last["time"], macro["length"] / macro["elements"]
+    heats = sorted(s.heat * np.sqrt(t) for s in solutions)
+    fronts = sorted(s.front * np.sqrt(t) for s in solutions)
+    snapshot = np.load(max((run / "Micro" / "snapshots").glob("*.npz")), allow_pickle=False)
+    front = snapshot["points"][snapshot["Liquid-Fraction"] > 1 - 1e-9, 0].max(initial=0.0)
+    # After a jump of the wall's temperature, n steps of backward Euler take up Gamma(n + 3/2) / (Gamma(3/2) n!) instead of
+    # 2 sqrt(n / pi): too much by 3 / (8 n). The mesh is second order where it resolves the molten layer.
+    error = (3 / (8 * steps) + (dx / fronts[0]) ** 2 / 16) * heats[1]
+    source = "similarity solution of the mushy zone with the Hashin-Shtrikman bounds of the conductivity"
+    found = [
+        checks.between(
+            "heat through the wall", last["energy_inflow"], *heats, tolerance=error, source=source, unit="J/m^2"
+        ),
+        checks.between("front of complete melting", front, *fronts, tolerance=dx, source=source, unit="m"),
+    ]
+    checks.save(run / "checks" / "similarity.json", found)
+
+
+def solution(macro, material, bound):
+    """Return the similarity solution with the lower (0) or upper (1) bound of the conductivity."""
+    lever = LeverRule(material, seed=0)
+    rho = macro["density"]
+    return exact.mushy_zone(
+        macro["wall_temperature"],
+        macro["initial_temperature"],
+        material.phase_diagram.melting_point(material.salinity),
+        lever.liquid_fraction,
+        lambda phi: hashin_shtrikman(phi, material.ice_conductivity, material.brine_conductivity)[bound],
+        rho * macro["heat_capacity"],
+        rho * macro["latent_heat"],
+    )
+
+
+def hashin_shtrikman(phi, ice, brine):
+    """Return the bounds of the conductivity of ice with a fraction phi of worse conducting brine, in two dimensions.
+
+    Z. Hashin and S. Shtrikman, J. Appl. Phys. 33, 3125 (1962), with the 3 k of their three dimensions as 2 k.
+    """
+    lower = brine + (1 - phi) / (1 / (ice - brine) + phi / (2 * brine))
+    upper = ice + phi / (1 / (brine - ice) + (1 - phi) / (2 * ice))
+    return lower, upper
+
+
+def read_series(path):
+    """Return the rows of series.csv as dictionaries of numbers."""
+    with path.open() as file:
+        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
