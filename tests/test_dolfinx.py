@@ -2,50 +2,37 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
+import pyvista
 from coupled import participant, run
 
+from adapters import tensors
 from adapters.coupling import Coupling
 from scalebridge.fields import Field
 from scalebridge.settings import setting
 
+UP = {"Liquid-Fraction": Field("1"), "Velocity": Field("m/s", rank=1), "Conductivity": Field("W/(m*K)", rank=2)}
+DOWN = {"Temperature": Field("K"), "Heat-Flux": Field("W/m^2", rank=1)}
 XML = """<?xml version="1.0" encoding="UTF-8" ?>
 <precice-configuration>
   <log><sink type="stream" output="stdout" filter="%Severity% > warning" enabled="true" /></log>
   <profiling mode="off" />
-  <data:scalar name="Temperature" />
-  <data:vector name="Heat-Flux" />
-  <data:scalar name="Liquid-Fraction" />
-  <data:vector name="Velocity" />
-  <data:scalar name="Conductivity-00" /> <data:scalar name="Conductivity-01" /> <data:scalar name="Conductivity-11" />
+  {data}
   <mesh name="Macro-Mesh" dimensions="2">
-    <use-data name="Temperature" /> <use-data name="Heat-Flux" /> <use-data name="Liquid-Fraction" />
-    <use-data name="Velocity" />
-    <use-data name="Conductivity-00" /> <use-data name="Conductivity-01" /> <use-data name="Conductivity-11" />
+    {used}
   </mesh>
   <participant name="Macro">
     <provide-mesh name="Macro-Mesh" />
-    <write-data name="Temperature" mesh="Macro-Mesh" />
-    <write-data name="Heat-Flux" mesh="Macro-Mesh" />
-    <read-data name="Liquid-Fraction" mesh="Macro-Mesh" />
-    <read-data name="Velocity" mesh="Macro-Mesh" />
-    <read-data name="Conductivity-00" mesh="Macro-Mesh" />
-    <read-data name="Conductivity-01" mesh="Macro-Mesh" />
-    <read-data name="Conductivity-11" mesh="Macro-Mesh" />
-    RANKS
+    {macro}
+    {ranks}
   </participant>
   <participant name="Micro">
     <receive-mesh name="Macro-Mesh" from="Macro" api-access="true" />
-    <read-data name="Temperature" mesh="Macro-Mesh" />
-    <read-data name="Heat-Flux" mesh="Macro-Mesh" />
-    <write-data name="Liquid-Fraction" mesh="Macro-Mesh" />
-    <write-data name="Velocity" mesh="Macro-Mesh" />
-    <write-data name="Conductivity-00" mesh="Macro-Mesh" />
-    <write-data name="Conductivity-01" mesh="Macro-Mesh" />
-    <write-data name="Conductivity-11" mesh="Macro-Mesh" />
+    {micro}
   </participant>
   <m2n:sockets acceptor="Macro" connector="Micro" exchange-directory=".." />
   <coupling-scheme:serial-implicit>
@@ -54,25 +41,36 @@ XML = """<?xml version="1.0" encoding="UTF-8" ?>
     <time-window-size value="0.5" />
     <min-iterations value="2" />
     <max-iterations value="4" />
-    <exchange data="Temperature" mesh="Macro-Mesh" from="Macro" to="Micro" initialize="true" />
-    <exchange data="Heat-Flux" mesh="Macro-Mesh" from="Macro" to="Micro" initialize="true" />
-    <exchange data="Liquid-Fraction" mesh="Macro-Mesh" from="Micro" to="Macro" />
-    <exchange data="Velocity" mesh="Macro-Mesh" from="Micro" to="Macro" />
-    <exchange data="Conductivity-00" mesh="Macro-Mesh" from="Micro" to="Macro" />
-    <exchange data="Conductivity-01" mesh="Macro-Mesh" from="Micro" to="Macro" />
-    <exchange data="Conductivity-11" mesh="Macro-Mesh" from="Micro" to="Macro" />
-    <absolute-convergence-measure limit="1e-12" data="Temperature" mesh="Macro-Mesh" />
+    {exchanged}
+    <absolute-convergence-measure limit="1e-12" data="{measured}" mesh="Macro-Mesh" />
   </coupling-scheme:serial-implicit>
 </precice-configuration>
 """
 
 
-def xml(ranks=1):
-    return XML.replace("RANKS", '<intra-comm:sockets exchange-directory="." />' if ranks > 1 else "")
+def xml(ranks=1, down=DOWN, up=UP):
+    """Return a configuration in which Macro writes the fields `down` and Micro the fields `up`."""
+    names = {way: [n for name, f in way_fields.items() for n in tensors.names(name, f, 2)]
+             for way, way_fields in (("down", down), ("up", up))}  # fmt: skip
+    vectors = {name for name, field in (down | up).items() if field.rank == 1}
+    everything = names["down"] + names["up"]
+    exchange = '<exchange data="{}" mesh="Macro-Mesh" from="{}" to="{}" initialize="{}" />'
+    parts = {
+        "data": [f'<data:{"vector" if n in vectors else "scalar"} name="{n}" />' for n in everything],
+        "used": [f'<use-data name="{n}" />' for n in everything],
+        "macro": _accesses(names["down"], names["up"]),
+        "micro": _accesses(names["up"], names["down"]),
+        "exchanged": [exchange.format(n, "Macro", "Micro", "true") for n in names["down"]]
+        + [exchange.format(n, "Micro", "Macro", "false") for n in names["up"]],
+    }
+    text = {key: "\n    ".join(lines) for key, lines in parts.items()}
+    text["ranks"] = '<intra-comm:sockets exchange-directory="." />' if ranks > 1 else ""
+    return XML.format(**text, measured=next(iter(down)))
 
 
-UP = {"Liquid-Fraction": Field("1"), "Velocity": Field("m/s", rank=1), "Conductivity": Field("W/(m*K)", rank=2)}
-DOWN = {"Temperature": Field("K"), "Heat-Flux": Field("W/m^2", rank=1)}
+def _accesses(writes, reads):
+    access = '<{}-data name="{}" mesh="Macro-Mesh" />'
+    return [access.format("write", n) for n in writes] + [access.format("read", n) for n in reads]
 
 
 @dataclass(frozen=True)
@@ -116,11 +114,10 @@ def block(comm, dim):
 @participant(Settings, reads=UP, writes=DOWN)
 def macro(case):
     """Integrates what it reads, and sends a known temperature that grows with every step."""
+    fenics = importlib.import_module("adapters.dolfinx")  # before DOLFINx: it brings MPI
     import ufl
     from dolfinx import fem
     from mpi4py import MPI
-
-    import adapters.dolfinx as fenics  # first: brings MPI
 
     comm = MPI.COMM_WORLD
     dim = case.settings.dim
@@ -175,5 +172,109 @@ def test_quadrature_points_carry_scalars_vectors_and_tensors(tmp_path, dim, rank
         assert end == window * 0.5
         np.testing.assert_allclose([now, old], [space + end, space + end - 0.5])
         np.testing.assert_allclose(start, 271.0 + end - 0.5)
+    _check_pictures(tmp_path / "Macro/fields.pvd")
     tensor = [1.5] if dim == 1 else [1.5, 0.5, 0.5, 3.0]
     np.testing.assert_allclose(macro_saw["integrals"], [dim, *[0.5, 5.0][:dim], *tensor])
+
+
+def _check_pictures(path):
+    reader = pyvista.get_reader(str(path))
+    assert reader.time_values == [0.5, 1.0]
+    for time in reader.time_values:
+        reader.set_active_time_value(time)
+        data = reader.read().combine()
+        np.testing.assert_allclose(data.point_data["Temperature"], 270.0 + data.points[:, 0] + time)
+        # averages of x + 2 x y + t over the cells; the integral over the unit interval or square is known
+        size = data.compute_cell_sizes()
+        area = size.cell_data["Area"] if size.cell_data["Area"].any() else size.cell_data["Length"]
+        owned = np.ones(data.n_cells, dtype=bool)
+        ghosts = data.cell_data.get("vtkGhostType")
+        if ghosts is not None:
+            owned = ghosts == 0
+        known = 0.5 if not size.cell_data["Area"].any() else 1.0
+        total = (area * data.cell_data["Liquid-Fraction"])[owned].sum()
+        assert total == pytest.approx(known + time)
+
+
+@participant(Settings, reads={"Liquid-Fraction": Field("1"), "Velocity": Field("m/s", rank=1)}, writes=DOWN)
+def nodal(case):
+    """Vectors at the nodes of one side of a square."""
+    fenics = importlib.import_module("adapters.dolfinx")  # before DOLFINx: it brings MPI
+    from dolfinx import fem, mesh
+    from mpi4py import MPI
+
+    comm = MPI.COMM_WORLD
+    with Coupling(case, comm) as coupling:
+        domain = mesh.create_unit_square(comm, 4, 3)
+        V = fem.functionspace(domain, ("Lagrange", 2, (2,)))
+        right = mesh.locate_entities_boundary(domain, 1, lambda x: np.isclose(x[0], 1.0))
+        nodes = fenics.Nodes(coupling, "Macro-Mesh", V, right)
+        velocity = nodes.read("Velocity")
+        flux = fem.Function(V)
+        flux.interpolate(lambda x: np.stack([x[0], 5.0 * x[1]]))
+        nodes.write("Heat-Flux", 2.0 * flux if case.settings.what == "expression" else flux)
+        for _ in coupling.steps():
+            pass
+        there = nodes.dofs(V)
+        x = V.tabulate_dof_coordinates()[there, :2]
+        np.testing.assert_allclose(velocity.x.array.reshape(-1, 2)[there], x * [1.0, 10.0], atol=1e-14)
+        assert comm.allreduce(len(there)) == 7
+        inner = np.setdiff1d(np.arange(V.dofmap.index_map.size_local), there)
+        assert not velocity.x.array.reshape(-1, 2)[inner].any()
+
+
+@participant(Settings, reads={"Heat-Flux": DOWN["Heat-Flux"]}, writes={"Velocity": UP["Velocity"]})
+def vectors(case):
+    with Coupling(case) as coupling:
+        mesh = coupling.receive("Macro-Mesh")
+        flux = mesh.read("Heat-Flux")
+        mesh.write("Velocity", lambda: mesh.points * [1.0, 10.0])
+        for _ in coupling.steps():
+            pass
+        np.savez("seen.npz", points=mesh.points, flux=flux.values)
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize("what", ["function", "expression"])
+def test_nodes_on_some_facets_carry_vectors(tmp_path, ranks, what):
+    text = xml(ranks, {"Heat-Flux": DOWN["Heat-Flux"]}, {"Velocity": UP["Velocity"]})
+    mains = {"Macro": (nodal, {"what": what}), "Micro": vectors}
+    run(tmp_path, text, mains, ranks={"Macro": ranks})
+    saw = np.load(tmp_path / "Micro/seen.npz")
+    order = np.argsort(saw["points"][:, 1])
+    y = np.arange(7) / 6.0
+    np.testing.assert_allclose(saw["points"][order], np.stack([np.ones(7), y], -1), atol=1e-14)
+    factor = 2.0 if what == "expression" else 1.0
+    np.testing.assert_allclose(saw["flux"][order], factor * np.stack([np.ones(7), 5.0 * y], -1), atol=1e-14)
+
+
+@participant(Settings, reads=UP, writes=DOWN)
+def mistaken(case):
+    """Every mistake that is found before there is a partner."""
+    fenics = importlib.import_module("adapters.dolfinx")  # before DOLFINx: it brings MPI
+    import ufl
+    from dolfinx import fem, mesh
+    from mpi4py import MPI
+
+    with Coupling(case) as coupling:
+        domain = mesh.create_unit_square(MPI.COMM_SELF, 1, 1)
+        points = fenics.QuadraturePoints(coupling, "Macro-Mesh", domain, degree=1)
+        told = r"Conductivity on Macro-Mesh has values of shape \(2, 2\); \(3, 3\) is no part of that"
+        with pytest.raises(RuntimeError, match=told):
+            points.read("Conductivity", shape=(3, 3))
+        told = r"Temperature on Macro-Mesh has values of shape \(\); got an expression of \(2,\)"
+        with pytest.raises(RuntimeError, match=told):
+            points.write("Temperature", ufl.SpatialCoordinate(domain))
+        with pytest.raises(RuntimeError, match="Temperature is not written on Macro-Mesh, so nothing was sent"):
+            points.sent("Temperature")
+        nodes = fenics.Nodes(coupling, "Macro-Mesh", fem.functionspace(domain, ("Lagrange", 1)))
+        told = r"the nodes of Macro-Mesh carry values of shape \(\), not \(2,\)"
+        with pytest.raises(RuntimeError, match=told):
+            nodes.read("Velocity")
+        print("all were found")
+        raise KeyError("the end")
+
+
+def test_mistakes_are_told(tmp_path):
+    (result,) = run(tmp_path, xml(), {"Macro": mistaken}, fails=True).values()
+    assert "all were found" in result.text, result.text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from test_dolfinx import DOWN, UP, XML
+from test_dolfinx import DOWN, UP, xml
 
 from adapters.wiring import CouplingError, Wiring
 from scalebridge.fields import Field
@@ -13,11 +13,11 @@ from scalebridge.fields import Field
 
 @pytest.fixture
 def wiring(tmp_path):
-    """Return what makes the wiring of a participant of the configuration `XML`."""
+    """Return what makes the wiring of a participant of the configuration `xml()`."""
 
     def make(name="Macro", reads=UP, writes=DOWN):
         path = tmp_path / "case.xml"
-        path.write_text(XML.replace("RANKS", ""))
+        path.write_text(xml())
         return Wiring(path, name, reads, writes)
 
     return make
@@ -46,14 +46,14 @@ def test_channels_know_how_a_field_travels(wiring):
 )
 def test_end_and_number_of_windows(tmp_path, ends, expected):
     path = tmp_path / "case.xml"
-    path.write_text(XML.replace("RANKS", "").replace('<max-time-windows value="2" />', ends))
+    path.write_text(xml().replace('<max-time-windows value="2" />', ends))
     assert Wiring(path, "Macro", UP, DOWN).horizon() == pytest.approx(expected)
 
 
 def test_windows_set_by_the_first_participant_have_no_known_size(tmp_path):
     path = tmp_path / "case.xml"
     own = '<time-window-size value="-1" method="first-participant" />'
-    path.write_text(XML.replace("RANKS", "").replace('<time-window-size value="0.5" />', own))
+    path.write_text(xml().replace('<time-window-size value="0.5" />', own))
     assert Wiring(path, "Macro", UP, DOWN).horizon() == (float("inf"), 2, None)
 
 
@@ -102,13 +102,13 @@ def test_scalars_and_vectors_are_not_mistaken_for_each_other(wiring):
 def test_a_symmetric_tensor_has_no_lower_triangle(tmp_path):
     path = tmp_path / "case.xml"
     extra = '<data:scalar name="Conductivity-10" /> <data:scalar name="Conductivity-11" />'
-    text = XML.replace("RANKS", "").replace('<data:scalar name="Conductivity-11" />', extra)
+    text = xml().replace('<data:scalar name="Conductivity-11" />', extra)
     for tag in ("use-data name", "read-data name", "write-data name"):
         text = text.replace(
             f'<{tag}="Conductivity-01"', f'<{tag}="Conductivity-10" mesh="Macro-Mesh" /><{tag}="Conductivity-01"'
         )
     text = text.replace('<use-data name="Conductivity-10" mesh="Macro-Mesh" />', '<use-data name="Conductivity-10" />')
-    exchange = '<exchange data="Conductivity-01" mesh="Macro-Mesh" from="Micro" to="Macro" />'
+    exchange = '<exchange data="Conductivity-01" mesh="Macro-Mesh" from="Micro" to="Macro" initialize="false" />'
     text = text.replace(exchange, exchange + exchange.replace("01", "10"))
     path.write_text(text)
     told = "as a symmetric tensor of Conductivity-00, Conductivity-01, Conductivity-11: remove Conductivity-10$"
@@ -120,8 +120,8 @@ def test_a_symmetric_tensor_has_no_lower_triangle(tmp_path):
 
 def test_data_that_nobody_sends(tmp_path):
     path = tmp_path / "case.xml"
-    text = XML.replace("RANKS", "")
-    exchange = '<exchange data="Velocity" mesh="Macro-Mesh" from="Micro" to="Macro" />'
+    text = xml()
+    exchange = '<exchange data="Velocity" mesh="Macro-Mesh" from="Micro" to="Macro" initialize="false" />'
     path.write_text(text.replace(exchange, ""))
     with pytest.raises(CouplingError, match=r'nobody sends Velocity: there is no <exchange data="Velocity" to="Macro"'):
         Wiring(path, "Macro", UP, DOWN).reading("Macro-Mesh", "Velocity")
