@@ -24,6 +24,7 @@ Mask = NDArray[np.bool_]
 ROUGH, FINE = 0.1, 1e-4
 # Single precision resolves condition numbers up to about 1e5; that of A is 1 + 8 kappa.
 SINGLE = 1e4
+ROUND_OFF = 16 * np.finfo(np.float64).eps
 
 
 class NotSolved(RuntimeError):
@@ -37,7 +38,8 @@ def solve(kappa: float, b: Array, accuracy: float = 1e-12, iterations: int = 200
     ----------
     kappa : dt D / h^2 >= 0 [-].
     b : (n, N, N) right-hand side.
-    accuracy : largest violation of any of the three conditions, in units of the largest |b| of the volume.
+    accuracy : largest violation of A u - b >= 0 anywhere and of A u = b where u > 0, in units of the largest |b| of the
+        volume, but not below the round-off of A u.
     iterations : most changes of the active set.
 
     Returns
@@ -45,18 +47,23 @@ def solve(kappa: float, b: Array, accuracy: float = 1e-12, iterations: int = 200
     u (n, N, N), and where it is active (n, N, N): A u = b there and u = 0 elsewhere.
     """
     b = np.ascontiguousarray(np.moveaxis(b, 0, -1))
-    round_off = 16 * np.finfo(np.float64).eps * (1 + kappa)
-    u, active = _nested(kappa, b, max(accuracy, round_off) * np.abs(b).max(axis=(0, 1)), iterations)
+    u, active = _nested(kappa, b, accuracy * np.abs(b).max(axis=(0, 1)), iterations)
     u, active = np.moveaxis(np.maximum(u, 0), -1, 0), np.moveaxis(active, -1, 0)
     return np.ascontiguousarray(u), np.ascontiguousarray(active)
 
 
-def response(kappa: float, active: Mask, accuracy: float = 1e-9) -> Array:
-    """Return v = du/db for a uniform b, (n, N, N): A v = 1 where active, v = 0 elsewhere."""
+def response(kappa: float, active: Mask, accuracy: float = 1e-6) -> Array:
+    """Return v = du/db for a uniform b, (n, N, N): |A v - 1| <= accuracy where active, v = 0 elsewhere."""
+    accuracy = max(accuracy, ROUND_OFF * (1 + 4 * kappa))
     where = np.ascontiguousarray(np.moveaxis(active, 0, -1))
     v = where.astype(np.float64)
-    while (worst := np.abs(residual := np.where(where, 1 - operator(kappa, v), 0)).max(axis=(0, 1))).max() > accuracy:
-        v += _correction(kappa, where, residual, np.clip(0.5 * accuracy / np.maximum(worst, accuracy), FINE, 1))
+    while True:
+        residual = np.where(where, 1 - operator(kappa, v), 0)
+        worst = np.abs(residual).max(axis=(0, 1))
+        if (worst <= accuracy).all():
+            break
+        enough = np.maximum(0.5 * accuracy / np.maximum(worst, accuracy), FINE)
+        v += _correction(kappa, where, residual, np.where(worst > accuracy, enough, np.inf))
     return np.ascontiguousarray(np.moveaxis(v, -1, 0))
 
 
@@ -99,7 +106,8 @@ def _newton(kappa: float, b: Array, u: Array, tolerance: Array, iterations: int)
     u = np.where(active, u, 0)
     for _ in range(iterations + 1):
         multiplier = operator(kappa, u) - b
-        now = np.where(active, u >= -tolerance, multiplier < -tolerance)
+        goal = np.maximum(tolerance, ROUND_OFF * (1 + 4 * kappa) * np.abs(u).max(axis=(0, 1)))
+        now = np.where(active, u >= -goal / (1 + 4 * kappa), multiplier < -goal)
         changed = (now != active).any(axis=(0, 1))
         if (active & ~now).any():
             u = np.where(now, u, 0)
@@ -107,14 +115,14 @@ def _newton(kappa: float, b: Array, u: Array, tolerance: Array, iterations: int)
         active = now
         residual = np.where(active, -multiplier, 0)
         worst = np.abs(residual).max(axis=(0, 1))
-        done = ~changed & (worst <= tolerance)
+        done = ~changed & (worst <= goal)
         solution[..., left[done]], where[..., left[done]] = u[..., done], active[..., done]
         if done.all():
             return solution, where
         if done.any():
             u, b, active, residual = (np.compress(~done, x, axis=-1) for x in (u, b, active, residual))
-            changed, worst, tolerance, left = changed[~done], worst[~done], tolerance[~done], left[~done]
-        enough = 0.5 * tolerance / np.maximum(worst, tolerance)
+            tolerance, changed, worst, goal, left = (x[~done] for x in (tolerance, changed, worst, goal, left))
+        enough = 0.5 * goal / np.maximum(worst, goal)
         u += _correction(kappa, active, residual, np.maximum(np.where(changed, ROUGH, FINE), enough))
     raise NotSolved(f"the front of melting in volume {left[0]} has not been found in {iterations} changes of its cells")
 
@@ -124,7 +132,7 @@ def _correction(kappa: float, active: Mask, residual: Array, reduction: Array) -
     real = np.float32 if kappa <= SINGLE else np.float64
     length = np.sqrt(_dot(residual, residual))
     r: NDArray[Any] = (residual / np.where(length > 0, length, 1)).astype(real)
-    mask, k, goal = active.astype(real), real(kappa / (1 + 4 * kappa)), reduction**2
+    coupling, goal = active * real(-kappa / (1 + 4 * kappa)), reduction**2
     x, p, q, step = np.zeros_like(r), r.copy(), np.empty_like(r), np.empty_like(r)
     rr = _dot(r, r)
     for _ in range(2 * r.shape[0] * r.shape[1]):
@@ -132,9 +140,8 @@ def _correction(kappa: float, active: Mask, residual: Array, reduction: Array) -
         if not go.any():
             break
         neighbours(p, out=q)  # A p / (1 + 4 kappa)
-        q *= -k
+        q *= coupling
         q += p
-        q *= mask
         pq = _dot(p, q)
         alpha = np.where(go, rr, 0) / np.where(go, pq, 1)
         x += np.multiply(p, alpha, out=step)
@@ -147,4 +154,5 @@ def _correction(kappa: float, active: Mask, residual: Array, reduction: Array) -
 
 
 def _dot[T: np.floating](a: NDArray[T], b: NDArray[T]) -> NDArray[T]:
-    return np.asarray(np.einsum("ijn,ijn->n", a, b))
+    """Return the scalar products (n,), added up in an order that does not depend on n."""
+    return np.asarray(np.add.accumulate(np.einsum("ijn,ijn->jn", a, b), axis=0)[-1])

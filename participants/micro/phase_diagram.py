@@ -81,7 +81,7 @@ class PhaseDiagram(ABC):
         """
         S = np.asarray(salinity, dtype=np.float64)
         highest = float(self.curve(np.array(self.lowest))[0])
-        wrong = ~((S >= 0) & (highest >= S))
+        wrong = (S < 0) | (highest * (1 + 1e-12) < S) | np.isnan(S)
         if wrong.any():
             raise OutsidePhaseDiagram(
                 f"{S[wrong].flat[0]:g} kg/kg is no salinity of {self.name} brine beside ice: it is from 0 to "
