@@ -93,7 +93,7 @@ def _nested(kappa: float, b: Array, tolerance: Array, iterations: int) -> tuple[
     half = b.shape[0] // 2
     if kappa < 1 or half < 2 or b.shape[0] % 2:
         return _newton(kappa, b, np.maximum(b, 0), tolerance, iterations)
-    coarse = b.reshape(half, 2, half, 2, -1).mean(axis=(1, 3))
+    coarse = (b[::2, ::2] + b[1::2, ::2] + b[::2, 1::2] + b[1::2, 1::2]) / 4
     rough = np.maximum(tolerance, 0.01 * np.abs(b).max(axis=(0, 1)))
     u, _ = _nested(kappa / 4, coarse, rough, iterations)
     return _newton(kappa, b, u.repeat(2, axis=0).repeat(2, axis=1), tolerance, iterations)
