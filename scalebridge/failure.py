@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,8 @@ _TAIL = 64 * 1024
 # The embedded engine's words for a partner that is gone, and those of libprecice and its sockets.
 _ENDED = re.compile(r"participant (\S+) ended (?:\(process \d+\) )?while")
 _NEVER_CAME = re.compile(r"waits for participant (\S+) \(exchange directory")
+_CONNECTING = "Setting up primary communication to coupling partner"  # libprecice, before it has met its partners
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _LOST = re.compile(
     r"using sockets\) failed|Connection (?:reset by peer|refused)|End of file|Broken pipe|"
     r"communication partner .* (?:closed|ended)|remote participant .* (?:closed|crashed|exited)",
@@ -39,6 +41,8 @@ class Ending:
     stopped : whether the hub ended it.
     log : file with its output.
     progress : the last event that it reported, or None.
+    hung : whether it raised an exception and then did not end.
+    windows : number of complete time windows, known from the logs of preCICE; None where it has written none.
     """
 
     name: str
@@ -47,6 +51,8 @@ class Ending:
     stopped: bool
     log: Path
     progress: Progress | None
+    hung: bool = False
+    windows: int | None = None
 
     @property
     def reported(self) -> bool:
@@ -56,7 +62,7 @@ class Ending:
     @property
     def failed(self) -> bool:
         """Whether it failed by itself."""
-        return self.reported or (not self.stopped and self.status != 0)
+        return self.reported or self.hung or (not self.stopped and self.status != 0)
 
 
 @dataclass(frozen=True)
@@ -106,7 +112,9 @@ def complaint(ending: Ending, by_name: dict[str, Ending]) -> str | None:
     """Return the partner that a participant says is gone; where it does not say which, the only one it can be."""
     if ending.progress is not None and ending.reported:
         text = ending.progress.message
-    elif (ending.status or 0) <= 0:  # killed, or ended well: its last words tell nothing about its end
+    elif (
+        ending.status or 0
+    ) <= 0 and not ending.hung:  # killed, or ended well: its last words tell nothing about its end
         return None
     else:
         text = "\n".join(last_lines(ending.log))
@@ -117,10 +125,19 @@ def complaint(ending: Ending, by_name: dict[str, Ending]) -> str | None:
     return gone[0] if _LOST.search(text) and len(gone) == 1 else None
 
 
-def waits_for(log: Path) -> str | None:
-    """Return the participant that somebody has not met yet, judging from the last line of its output."""
-    match = _NEVER_CAME.search("\n".join(last_lines(log, 1)))
-    return match.group(1) if match else None
+def waits_for(log: Path, gone: Collection[str]) -> str | None:
+    """Return which of those that are gone somebody has not met yet, judging from the last line of its output."""
+    line = "\n".join(last_lines(log, 1))
+    match = _NEVER_CAME.search(line)
+    if match is not None:
+        return match.group(1) if match.group(1) in gone else None
+    return next(iter(gone)) if _CONNECTING in line and len(gone) == 1 else None
+
+
+def raised(log: Path) -> bool:
+    """Return whether the last thing that a Python program printed is the traceback of an exception."""
+    lines = last_lines(log, 200)
+    return bool(lines and _EXCEPTION.match(lines[-1])) and any(line.startswith("Traceback (most") for line in lines)
 
 
 def last_lines(log: Path, count: int = LAST_LINES) -> list[str]:
@@ -129,7 +146,7 @@ def last_lines(log: Path, count: int = LAST_LINES) -> list[str]:
         with log.open("rb") as file:
             size = file.seek(0, 2)
             file.seek(max(0, size - _TAIL))
-            text = file.read().decode("utf-8", "replace")
+            text = _COLOUR.sub("", file.read().decode("utf-8", "replace"))
     except OSError:
         return []
     return [line.rstrip() for line in text.splitlines() if line.strip()][-count:]
@@ -143,23 +160,23 @@ def reason(ending: Ending) -> str:
             if ending.progress.message.strip()
             else "it reported an error"
         )
+    if ending.hung:
+        return f"{_said(ending)} (and then it did not end by itself)"
     if ending.stopped or ending.status is None:
         return "it was still running and had to be stopped"
     if ending.status < 0:
         return f"killed by signal {-ending.status} ({_signal_name(-ending.status)})"
     if ending.status == 0:
         return "it ended with exit status 0 before the coupling was over"
-    lines = last_lines(ending.log)
-    said = next((line for line in reversed(lines) if _EXCEPTION.match(line)), lines[-1] if lines else "it said nothing")
     hint = f", as after signal {ending.status - 128}" if ending.status > 128 else ""
-    return f"exit status {ending.status}{hint}: {said.strip()}"
+    return f"exit status {ending.status}{hint}: {_said(ending)}"
 
 
 def place(ending: Ending) -> str:
     """Return where in the simulation a participant was, such as " in time window 3, iteration 2 (t = 0.5 s)"."""
     last = ending.progress
     if last is None:
-        return ""
+        return "" if ending.windows is None else f" after {ending.windows} complete time windows"
     if not last.window:
         return " before its first time window"
     iteration = f", iteration {last.iteration}" if last.iteration else ""
@@ -172,7 +189,7 @@ def _when(ending: Ending) -> float:
 
 def _suspicious(ending: Ending) -> bool:
     """Whether a participant may be what its partner complains of: it ended by itself, or said that it failed."""
-    return ending.reported or not ending.stopped
+    return ending.reported or ending.hung or not ending.stopped
 
 
 def _message(culprit: Ending, others: Sequence[Ending], by_name: dict[str, Ending], why: str = "") -> str:
@@ -190,6 +207,14 @@ def _message(culprit: Ending, others: Sequence[Ending], by_name: dict[str, Endin
         else:
             text.append(f"{other.name} ended well; its output: {other.log}")
     return "\n".join(text)
+
+
+def _said(ending: Ending) -> str:
+    """Return the line that tells most about why a program ended: the exception, else its last one."""
+    lines = last_lines(ending.log)
+    return next(
+        (line for line in reversed(lines) if _EXCEPTION.match(line)), lines[-1] if lines else "it said nothing"
+    ).strip()
 
 
 def _quoted(ending: Ending, count: int = LAST_LINES) -> list[str]:

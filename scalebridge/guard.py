@@ -19,15 +19,24 @@ _ROUNDS = 20
 
 
 def marked(token: str) -> list[int]:
-    """Return the processes that carry the token of a run, without this one."""
+    """Return the processes that carry the token of a run; only those younger than this one are looked at."""
     needle = f"{VARIABLE}={token}".encode()
+    mine = _started("self") if os.path.isdir("/proc/self") else None
     found = []
-    for entry in os.listdir("/proc") if os.path.isdir("/proc") else []:
+    for entry in os.listdir("/proc") if mine is not None else []:
         if entry.isdigit() and int(entry) != os.getpid():
-            with contextlib.suppress(OSError), open(f"/proc/{entry}/environ", "rb") as file:
-                if needle in file.read().split(b"\0"):
-                    found.append(int(entry))
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                if _started(entry) >= (mine or 0):
+                    with open(f"/proc/{entry}/environ", "rb") as file:
+                        if needle in file.read().split(b"\0"):
+                            found.append(int(entry))
     return found
+
+
+def _started(process: str) -> int:
+    """Return when a process was started, in clock ticks since the machine was."""
+    with open(f"/proc/{process}/stat", "rb") as file:
+        return int(file.read().rpartition(b")")[2].split()[19])
 
 
 def kill_marked(token: str) -> None:

@@ -95,8 +95,16 @@ class Monitor:
 
     def ending(self) -> Ending:
         """Return how the participant ended."""
-        process = self.process
-        return Ending(process.name, process.status, process.ended, process.stopped, process.log, self.progress)
+        process, iterations = self.process, self.iterations()
+        return Ending(
+            name=process.name,
+            status=process.status,
+            ended=process.ended,
+            stopped=process.stopped,
+            log=process.log,
+            progress=self.progress,
+            windows=len(iterations.per_window) if iterations else None,
+        )
 
     def iterations(self) -> Iterations | None:
         """Return the iterations of every time window, or None where this run has logged none."""

@@ -21,6 +21,8 @@ from scalebridge.runfolder import RunFolder, resolved
 
 FILE_NAME = "summary.json"
 PACKAGES = ("numpy", "scipy", "pint", "fenics-dolfinx", "dolfinx-solver-real", "mpi4py", "pyprecice")
+_MODULE_KEYS = ("module", "settings", "units", "strategy", "ranks", "environment")
+_COMMAND_KEYS = ("command", "directory", "ranks", "environment")
 
 
 @dataclass(frozen=True)

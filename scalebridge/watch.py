@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scalebridge import failure
 from scalebridge.failure import Ending, Verdict
@@ -13,7 +13,7 @@ from scalebridge.panel import Display
 from scalebridge.processes import Processes, processor_seconds
 
 LINGER_SECONDS = 0.5  # for the partners of one that failed, to say what they have to say
-ERROR_SECONDS = 2.0  # from reporting an error to the end of the process
+ERROR_SECONDS = 2.0  # from reporting an error, or printing a traceback and idling, to the end of the process
 IDLE_SECONDS = 600.0
 IDLE_AFTER_END_SECONDS = 60.0
 _IDLE_SHARE = 0.05  # of one core; waiting for a partner that never comes takes less
@@ -45,6 +45,7 @@ class Watch:
         self._idle = _Idle(processes, idle)
         self._looked = self.begun
         self._errors: dict[str, float] = {}
+        self._hung: set[str] = set()
 
     def run(self) -> Outcome:
         """Return when every participant has ended, by itself or because one of them failed."""
@@ -69,7 +70,7 @@ class Watch:
 
     def endings(self) -> list[Ending]:
         """Return how every participant ended."""
-        return [m.ending() for m in self.monitors]
+        return [replace(m.ending(), hung=m.process.name in self._hung) for m in self.monitors]
 
     def _look(self, now: float) -> Outcome | None:
         """Look for what the end of a process does not tell."""
@@ -79,10 +80,15 @@ class Watch:
                 return self._failed()  # it reported an error and hangs at its end
         gone = {m.process.name: m for m in self.monitors if not m.process.running}
         for monitor in self.monitors:
-            missing = failure.waits_for(monitor.process.log) if gone and monitor.process.running else None
-            if missing in gone:
+            missing = failure.waits_for(monitor.process.log, gone) if monitor.process.running else None
+            if missing is not None:
                 return self._judged(failure.never_came(missing, monitor.process.name, self._stopped()))
-        if self._idle.exceeded(now, bool(gone)):
+        idle = self._idle.seconds(now)
+        if idle >= ERROR_SECONDS:
+            self._hung = {m.process.name for m in self.monitors if m.process.running and failure.raised(m.process.log)}
+            if self._hung:
+                return self._failed()
+        if 0.0 < self._idle.limit(bool(gone)) <= idle:
             message = failure.idle(self._idle.limit(bool(gone)), self._stopped())
             return Outcome("idle", "", message)
         return None
@@ -114,13 +120,11 @@ class _Idle:
         """Return the seconds that are allowed; fewer where a participant has ended already."""
         return min(self._limit, IDLE_AFTER_END_SECONDS) if partner_gone else self._limit
 
-    def exceeded(self, now: float, partner_gone: bool) -> bool:
-        """Return whether nobody has computed for longer than is allowed."""
-        if not self._limit:
-            return False
+    def seconds(self, now: float) -> float:
+        """Return for how long nobody has computed; 0 where the system does not tell."""
         used = processor_seconds(self._processes.token)
         if used is None:
-            return False
+            return 0.0
         if used < self._used or used - self._used > _IDLE_SHARE * max(now - self._since, _LOOK_SECONDS):
             self._since, self._used = now, used
-        return now - self._since >= self.limit(partner_gone)
+        return now - self._since
