@@ -4,7 +4,7 @@
 vertex, where a projection counts if it falls inside the element and no vertex is nearer.
 Bungartz et al., "preCICE - a fully parallel library for multi-physics surface coupling", Comput. Fluids 141 (2016)
 250-258; Uekermann, PhD thesis, TU Munich (2016), 3.2. As in preCICE, of the triangles only those four compete whose
-bounding boxes are nearest (all, where several are equally near).
+bounding boxes are nearest.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from scipy import sparse
 
 from scalebridge.embedded.mapping import Floats, Integers, MeshGeometry
 from scalebridge.embedded.mapping.barycentric import INSIDE, Interpolation, coordinates, distances, first_of_each
-from scalebridge.embedded.mapping.search import BATCH, ElementSearch, NearestSearch
+from scalebridge.embedded.mapping.search import BATCH, FEW, TIED, ElementSearch, NearestSearch
 from scalebridge.embedded.mapping.settings import MappingConfig
 from scalebridge.embedded.mapping.sparse_product import SparseProduct
 
@@ -89,12 +89,19 @@ def _nearest(
 def _nearest_boxes(
     search: ElementSearch, points: Floats, pairs: Integers, element: Integers
 ) -> tuple[Integers, Integers]:
-    """Keep for each point the elements with the nearest boxes, COMPETITORS of them and what is as near."""
+    """Keep for each point the elements with the nearest boxes: COMPETITORS of them and, if unclear, what is as near."""
     distance = search.box_distance(points[pairs], element)
     order = np.lexsort((distance, pairs))
-    rank = np.arange(len(pairs)) - np.searchsorted(pairs[order], pairs[order], side="left")
+    rank = np.empty(len(pairs), dtype=np.int64)
+    rank[order] = np.arange(len(pairs)) - np.searchsorted(pairs[order], pairs[order], side="left")
     last = np.zeros(len(points))
-    competing = rank < COMPETITORS
-    np.maximum.at(last, pairs[order][competing], distance[order][competing])
-    near = distance <= last[pairs]
-    return pairs[near], element[near]
+    np.maximum.at(last, pairs, np.where(rank < COMPETITORS, distance, 0.0))
+    near = distance <= last[pairs] * TIED
+    unclear = np.unique(pairs[near & (rank >= COMPETITORS)])
+    tree = search.tree()
+    if tree is None or len(unclear) > FEW:
+        return pairs[near], element[near]
+    near &= ~np.isin(pairs, unclear)
+    chosen = [tree.nearest(tuple(point), COMPETITORS) for point in points[unclear].tolist()]
+    elements = np.array(chosen, dtype=np.int64).reshape(-1)
+    return np.concatenate([pairs[near], np.repeat(unclear, COMPETITORS)]), np.concatenate([element[near], elements])

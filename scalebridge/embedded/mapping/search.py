@@ -10,16 +10,23 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from scalebridge.embedded.mapping import Floats, Integers, MappingError
+from scalebridge.embedded.mapping.rtree import RTree
 
+FEW = 4096  # things and points with ties among which the tree of preCICE is followed
+TIED = 1.0 + 4.0 * np.finfo(float).eps  # a distance that is larger by less counts as equal
 BATCH = 20000  # points whose candidates are held in memory at once
 
 
 class NearestSearch:
-    """Finds nearest vertices; of several that are equally near, the one with the lowest index."""
+    """Finds nearest vertices; of several that are equally near, the one that preCICE would find.
+
+    Where there are too many vertices or ties to follow preCICE's tree, it is the one with the lowest index.
+    """
 
     def __init__(self, vertices: Floats) -> None:
         if len(vertices) == 0:
             raise MappingError("a nearest neighbour is asked for in a mesh without vertices")
+        self._vertices = vertices
         self._original = grid_order(vertices)
         self._tree = cKDTree(vertices[self._original], balanced_tree=False, compact_nodes=False)
 
@@ -27,21 +34,27 @@ class NearestSearch:
         """Return for each of the points (m, dim) the index of the nearest vertex, (m,)."""
         order = grid_order(points)
         result = np.empty(len(points), dtype=np.int64)
-        result[order] = self._nearest(points[order], 2)
+        result[order], tied = self._nearest(points[order])
+        if 0 < len(tied) <= FEW and len(self._vertices) <= FEW:
+            tree = RTree(self._vertices, self._vertices)
+            result[order[tied]] = [tree.nearest(tuple(point), 1)[0] for point in points[order[tied]].tolist()]
+        elif len(tied):
+            result[order[tied]] = self._lowest(points[order[tied]], 8)
         return result
 
-    def _nearest(self, points: Floats, count: int) -> Integers:
+    def _nearest(self, points: Floats) -> tuple[Integers, Integers]:
+        """Return the nearest vertices (m,), and which points have several."""
+        distance, index = self._tree.query(points, k=np.arange(1, min(2, self._tree.n) + 1), workers=-1)
+        tied = (distance[:, 1:] <= distance[:, :1] * TIED).any(axis=1)
+        return self._original[index[:, 0]], np.flatnonzero(tied)
+
+    def _lowest(self, points: Floats, count: int) -> Integers:
         """Return the lowest index among the nearest of `count` candidates, of more where all candidates are tied."""
         distance, index = self._tree.query(points, k=np.arange(1, min(count, self._tree.n) + 1), workers=-1)
-        result = self._original[index[:, 0]]
-        limit = distance[:, 0] * (1.0 + 4.0 * np.finfo(float).eps)
-        several = np.flatnonzero((distance[:, 1:] <= limit[:, None]).any(axis=1))
-        if len(several):
-            tied = distance[several] <= limit[several, None]
-            result[several] = np.where(tied, self._original[index[several]], self._tree.n).min(axis=1)
-            if count < self._tree.n and tied[:, -1].any():
-                all_tied = several[tied[:, -1]]
-                result[all_tied] = self._nearest(points[all_tied], 4 * count)
+        tied = distance <= distance[:, :1] * TIED
+        result = np.where(tied, self._original[index], self._tree.n).min(axis=1)
+        if count < self._tree.n and tied[:, -1].any():
+            result[tied[:, -1]] = self._lowest(points[tied[:, -1]], 4 * count)
         return result
 
 
@@ -74,6 +87,7 @@ class ElementSearch:
         centres = 0.5 * (self._low + self._high)
         reach = np.linalg.norm(self._high - centres, axis=1)
         size = np.floor(np.log2(np.maximum(reach, np.finfo(float).tiny)))
+        self._followed: RTree | None = None
         self._classes = []
         for value in np.unique(size):
             members = np.flatnonzero(size == value)
@@ -84,6 +98,12 @@ class ElementSearch:
         """Return the distances from points (..., dim) to the bounding boxes of elements (...)."""
         outside = np.maximum(self._low[elements] - points, points - self._high[elements])
         return np.asarray(np.linalg.norm(np.maximum(outside, 0.0), axis=-1))
+
+    def tree(self) -> RTree | None:
+        """Return the tree that preCICE would search, if it is small enough to be followed."""
+        if self._followed is None and len(self._low) <= FEW:
+            self._followed = RTree(self._low, self._high)
+        return self._followed
 
     def sample(self, points: Floats, count: int) -> Integers:
         """Return for each point (m, dim) some elements with near centres, (m, >= count), repeated where too few."""
