@@ -142,6 +142,8 @@ class Coupling:
     def steps(self, state: Any = None, *, keep: Sequence[Any] = ()) -> Iterator[Step]:
         """Yield the steps of the run until the coupling ends.
 
+        Who writes on a mesh that it receives gets a first step of length zero, see `_introduce`.
+
         Parameters
         ----------
         state : a value that is never changed in place; `step.state` hands it on from step to step.

@@ -139,6 +139,12 @@ class Received:
         A participant that receives the mesh cannot send initial data on it. Then the first value that arrives stands
         for the start of the first window, and the value at the end of that window for all times inside it.
         """
+        if self.channel.relaxed:
+            raise CouplingError(
+                f"the start of {self.channel.name} on {self.mesh.name} is not known: {self.channel.writer} cannot send "
+                "initial data on a mesh that it receives, and what arrives first is changed by the acceleration. Make "
+                f"{self.channel.writer} the first participant of a serial scheme, or remove the acceleration"
+            )
         if not self.mesh.open:
             return self.values
         if self._old is None:

@@ -34,6 +34,7 @@ class Channel:
     initial : a value for the start of the first window is sent.
     late : no such value can be sent, because the writer receives the mesh.
     arrival : the iteration of the first window in which the first value arrives, where none is sent for the start.
+    relaxed : that first value is one that the scheme's acceleration has changed.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Channel:
     initial: bool = False
     late: bool = False
     arrival: int = 1
+    relaxed: bool = False
 
     @property
     def packed(self) -> tuple[str, ...]:
@@ -93,18 +95,13 @@ class Wiring:
 
     @property
     def introduction(self) -> Literal["gives", "takes"] | None:
-        """Whether this participant writes or reads, in an implicit scheme, data that cannot be initialised.
-
-        Such data are written on a mesh that their writer receives and accesses directly.
-        """
+        """Whether this participant writes or reads, in an implicit scheme, data that cannot be initialised."""
         late = [
             exchange
             for scheme in self.config.schemes_of(self.name)
             if scheme.implicit
             for exchange in scheme.exchanges
-            if self.name in (exchange.sender, exchange.receiver)
-            and any(a.key == exchange.key for a in self.config.participant(exchange.sender).writes)
-            and self.config.participant(exchange.sender).received(exchange.mesh) is not None
+            if self.name in (exchange.sender, exchange.receiver) and self._late(exchange)
         ]
         if not late:
             return None
@@ -134,11 +131,19 @@ class Wiring:
         dimension = self._dimension(mesh, name, field, "read")
         packed = tensors.names(name, field, dimension)
         exchange = self._exchange(packed[0], mesh)
-        sender = self.config.participant(exchange.sender)
-        direct = any(a.key == exchange.key for a in sender.writes) and sender.received(exchange.mesh) is not None
-        conversion = converter(self.units.get(name, field.unit), field.unit)
+        scheme = next(s for s in self.config.schemes_of(self.name) if exchange in s.exchanges)
+        ahead = scheme.serial and scheme.participants[0] == exchange.sender
+        late = self._late(exchange)
         return Channel(
-            name, field, dimension, conversion, sender.name, exchange.initialize, direct, self._arrival(exchange)
+            name,
+            field,
+            dimension,
+            converter(self.units.get(name, field.unit), field.unit),
+            exchange.sender,
+            initial=exchange.initialize,
+            late=late,
+            arrival=1 if ahead else 2,
+            relaxed=late and scheme.acceleration is not None and not ahead,
         )
 
     def writing(self, mesh: str, name: str) -> Channel:
@@ -212,10 +217,10 @@ class Wiring:
             found, wanted = ("vector", "scalar") if datum.vector else ("scalar", "vector")
             raise CouplingError(f"{self.file}:{datum.line}: {name} is a data:{found}; {self.name} has it as a {wanted}")
 
-    def _arrival(self, exchange: config.ExchangeConfig) -> int:
-        """Return 1 if the sender is ahead of this participant in the first iteration, 2 if not."""
-        scheme = next(s for s in self.config.schemes_of(self.name) if exchange in s.exchanges)
-        return 1 if scheme.serial and scheme.participants[0] == exchange.sender else 2
+    def _late(self, exchange: config.ExchangeConfig) -> bool:
+        """Whether the sender cannot send initial values, because it writes on a mesh that it receives itself."""
+        sender = self.config.participant(exchange.sender)
+        return any(a.key == exchange.key for a in sender.writes) and sender.received(exchange.mesh) is not None
 
     def _exchange(self, data: str, mesh: str) -> config.ExchangeConfig:
         """Return the exchange that brings `data`, on `mesh` or, where it is mapped, on another one."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from test_dolfinx import DOWN, UP, xml
 
+from adapters.mesh import CouplingMesh
 from adapters.wiring import CouplingError, Wiring
 from scalebridge.fields import Field
 
@@ -29,6 +31,7 @@ def test_channels_know_how_a_field_travels(wiring):
     assert conductivity.packed == ("Conductivity-00", "Conductivity-01", "Conductivity-11")
     assert (conductivity.shape, conductivity.wire_shape, conductivity.writer) == ((2, 2), (), "Micro")
     assert (conductivity.late, conductivity.initial, conductivity.arrival) == (True, False, 1)
+    assert not conductivity.relaxed
     flux = micro.reading("Macro-Mesh", "Heat-Flux")
     assert (flux.shape, flux.wire_shape, flux.writer) == ((2,), (2,), "Macro")
     assert (flux.late, flux.initial, flux.arrival) == (False, True, 2)
@@ -125,3 +128,18 @@ def test_data_that_nobody_sends(tmp_path):
     path.write_text(text.replace(exchange, ""))
     with pytest.raises(CouplingError, match=r'nobody sends Velocity: there is no <exchange data="Velocity" to="Macro"'):
         Wiring(path, "Macro", UP, DOWN).reading("Macro-Mesh", "Velocity")
+
+
+def test_a_start_that_an_acceleration_has_changed_is_refused(tmp_path):
+    path = tmp_path / "case.xml"
+    aitken = '<acceleration:aitken><data name="Velocity" mesh="Macro-Mesh" /></acceleration:aitken></coupling'
+    text = xml().replace("</coupling", aitken)
+    path.write_text(text.replace('first="Micro" second="Macro"', 'first="Macro" second="Micro"'))
+    mesh = CouplingMesh(None, Wiring(path, "Macro", UP, DOWN), "Macro-Mesh", np.zeros((3, 2)), np.arange(3))
+    told = (
+        "the start of Liquid-Fraction on Macro-Mesh is not known: Micro cannot send initial data on a mesh that it "
+        "receives, and what arrives first is changed by the acceleration. Make Micro the first participant"
+    )
+    with pytest.raises(CouplingError, match=told):
+        print(mesh.read("Liquid-Fraction").old)
+    assert not Wiring(path, "Micro", DOWN, UP).reading("Macro-Mesh", "Temperature").relaxed
