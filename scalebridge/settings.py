@@ -15,7 +15,7 @@ what a case gives with such JSON without importing anybody, `build` makes the ty
 from __future__ import annotations
 
 import dataclasses
-import math
+import sys
 import typing
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -248,16 +248,21 @@ def _quantity(entry: dict[str, Any], value: float | str, *, plain: bool) -> floa
     unit: str = entry.get("unit", "1")
     if not isinstance(value, str):
         if unit != "1" and not plain:
-            raise _Wrong(f"{_shown(value)} has no unit", expected=f"a quantity in '{unit}', such as '{value} {unit}'")
-        if not abs(value) < math.inf:  # also NaN, and whole numbers beyond every float
+            raise _no_unit(value, unit)
+        if not abs(value) <= sys.float_info.max:  # also NaN, and whole numbers beyond every float
             raise _Wrong(f"{_shown(value)} is not a finite number", expected=_wanted(entry))
         return float(value)
     try:
         if unit != "1" and parse_quantity(value)[1] == "1":
-            raise _Wrong(f"{_shown(value)} has no unit", expected=f"a quantity in '{unit}', such as '{value} {unit}'")
+            raise _no_unit(value, unit)
         return convert(value, unit)
     except UnitError as error:
         raise _Wrong(str(error), expected=_wanted(entry)) from None
+
+
+def _no_unit(value: float | str, unit: str) -> _Wrong:
+    number = str(value) if len(str(value)) <= 20 else "1"
+    return _Wrong(f"{_shown(value)} has no unit", expected=f"a quantity in '{unit}', such as '{number} {unit}'")
 
 
 def _bounded[N: (int, float)](entry: dict[str, Any], number: N, shown: str) -> N:

@@ -1,0 +1,35 @@
+"""Fields: unit and shape of what is exchanged."""
+
+import pytest
+
+from scalebridge.fields import Field
+
+
+def test_json_round_trip():
+    field = Field("W/(m*K)", rank=2, symmetric=False, per="grid", help="conductivity")
+    assert Field.from_json(field.to_json()) == field
+
+
+def test_data_names_of_scalars_and_vectors_are_their_own():
+    assert Field("K").data_names("Temperature", 3) == ("Temperature",)
+    assert Field("W/m^2", rank=1).data_names("Heat-Flux", 2) == ("Heat-Flux",)
+
+
+def test_data_names_of_tensors_run_row_by_row():
+    symmetric = Field("1", rank=2)
+    assert symmetric.data_names("K", 2) == ("K-00", "K-01", "K-11")
+    assert symmetric.data_names("K", 3) == ("K-00", "K-01", "K-02", "K-11", "K-12", "K-22")
+    assert Field("1", rank=2, symmetric=False).data_names("K", 2) == ("K-00", "K-01", "K-10", "K-11")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"unit": " "}, "a field needs a unit"),
+        ({"unit": "K", "rank": 3}, "rank of a field is 0, 1 or 2, not 3"),
+        ({"unit": "K", "per": "cell"}, "per 'point' or per 'grid', not per 'cell'"),
+    ],
+)
+def test_refusals(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Field(**arguments)
