@@ -157,6 +157,8 @@ def _check_steps(steps, substeps):
         there = begun[begun["window"] == window]
         first = [True] + [False] * (len(there) - 1)
         assert there["first"].tolist() == first
+        later = steps[(steps["window"] == window) & (steps["substep"] > 0)]
+        assert later["first"].tolist() == np.repeat(first, substeps - 1).tolist()
         np.testing.assert_array_equal(there["old"], there["old"][0])
         np.testing.assert_array_equal(there["u"], there["u"][0])
     # the stress at the start is m/2 + strain/4 = 3/4 at x = 0: known, although it cannot be sent before the first step
