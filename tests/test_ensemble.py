@@ -61,6 +61,31 @@ def batch(case):
     ensemble.run(case, model, Choice(times=2, volumes=2))
 
 
+class Grid(Relaxation):
+    """The same in its own terms: percent drive it, and half of what is on the grid is seen, in kPa."""
+
+    controls = {"drive": Field("percent")}  # noqa: RUF012
+    observables = {"half": Field("kPa", per="grid")}  # noqa: RUF012
+
+    def start(self, points, controls):
+        return super().start(points, {"Strain": controls["drive"] / 100.0})
+
+    def solve(self, state, controls, dt):
+        new, _ = super().solve(state, {"Strain": controls["drive"] / 100.0}, dt)
+        return new, {"half": 0.5e-3 * new["inside"]["m"]}
+
+
+SCALING = """<scaling precice-config="precice-config.xml">
+  <downscale data="Strain" unit="1" to="drive" map="uniform" />
+  <upscale data="Stress" unit="MPa" from="half" map="volume-average" />
+</scaling>"""
+
+
+@participant(Settings, reads={}, writes={})
+def scaled_batch(case):
+    ensemble.run(case, ensemble.scaled(case, Grid()), Choice(times=2, volumes=2))
+
+
 @participant(Settings, reads={"Stress": Field("Pa")}, writes={"Strain": Field("1")})
 def macro(case):
     """du/dt = -(stress + u) at three points, or at one."""
@@ -96,6 +121,15 @@ def test_a_batch_gives_the_same_on_any_number_of_ranks(tmp_path, ranks):
     assert time.passed
     assert age.value == pytest.approx(1.0)  # the worst of all windows
     _check_snapshots(tmp_path / "Micro", u, m)
+
+
+def test_a_model_is_seen_through_its_scaling_maps(tmp_path):
+    """The micro model speaks of percent and kPa, the wire of MPa, the macro side of Pa."""
+    run(tmp_path, xml(), {"Macro": macro, "Micro": scaled_batch}, scaling=SCALING)
+    u, _ = solution()
+    np.testing.assert_allclose(np.load(tmp_path / "Macro/end.npz")["u"], u, rtol=1e-8)
+    last = np.load(tmp_path / "Micro/snapshots/000004.npz", allow_pickle=False)
+    assert last["fields/m"].shape == (2, 4, 3)
 
 
 def _check_snapshots(folder, u, m):
