@@ -77,21 +77,18 @@ def write(
         "platform": {"system": platform.platform(), "machine": platform.machine(), "cores": cores()},
         "seed": inspection.case.seed,
         "overrides": list(inspection.case.overrides),
-        "participants": {
-            m.process.name: {
-                **{
-                    k: v
-                    for k, v in entry.items()
-                    if k in ("module", "command", "settings", "units", "strategy", "ranks")
-                },
-                **_run(m),
-            }
-            for m, entry in zip(monitors, case["participants"], strict=True)
-        },
+        "participants": {entry["name"]: _participant(entry, monitors) for entry in case["participants"]},
         "checks": [{"by": t.by, **t.check.to_json()} for t in told],
     }
     (folder.path / FILE_NAME).write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
     return data
+
+
+def _participant(entry: dict[str, Any], monitors: Sequence[Monitor]) -> dict[str, Any]:
+    """Return what a participant was asked to do, and what it did, if it was started."""
+    asked = {k: entry[k] for k in (_COMMAND_KEYS if entry["command"] else _MODULE_KEYS) if k in entry}
+    monitor = next((m for m in monitors if m.process.name == entry["name"]), None)
+    return {**asked, **(_run(monitor) if monitor else {"status": None})}
 
 
 def _run(monitor: Monitor) -> dict[str, Any]:
