@@ -45,7 +45,7 @@ class Volumes(Material):
 
     cells: int = setting(32, "grid cells along each edge of a volume", minimum=2)
     size: float = setting("0.001 m", "edge of a volume", above=0)
-    pocket: float = setting("6e-5 m", "width of the brine pockets", above=0)
+    pocket: float = setting(0.06, "width of the brine pockets, as a share of the edge", above=0, maximum=0.5)
     diffusivity: float = setting("6.8e-10 m^2/s", "diffusivity D of salt in brine near 0 degC", above=0)
 
 
@@ -72,7 +72,7 @@ class Brine:
         brine = np.maximum(s.salinity, self.phase_diagram.salinity(T))
         phi = s.salinity / brine
         if s.geometry == "pockets":
-            f = pockets.liquid_indicator(points, phi, s.cells, s.pocket / s.size, self.seed)
+            f = pockets.liquid_indicator(points, phi, s.cells, s.pocket, self.seed)
         else:
             across = pockets.layer(phi, s.cells)
             f = across[:, None, :] if s.geometry == "layers-x" else across[:, :, None]

@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -56,14 +56,13 @@ def response(kappa: float, active: Mask, accuracy: float = 1e-6) -> Array:
     """Return v = du/db for a uniform b, (n, N, N): |A v - 1| <= accuracy where active, v = 0 elsewhere."""
     accuracy = max(accuracy, ROUND_OFF * (1 + 4 * kappa))
     where = np.ascontiguousarray(np.moveaxis(active, 0, -1))
-    v = where.astype(np.float64)
+    v = np.zeros(where.shape)
     while True:
         residual = np.where(where, 1 - operator(kappa, v), 0)
         worst = np.abs(residual).max(axis=(0, 1))
         if (worst <= accuracy).all():
             break
-        enough = np.maximum(0.5 * accuracy / np.maximum(worst, accuracy), FINE)
-        v += _correction(kappa, where, residual, np.where(worst > accuracy, enough, np.inf))
+        v += _correction(kappa, where, residual, FINE, np.where(worst > accuracy, accuracy, np.inf))
     return np.ascontiguousarray(np.moveaxis(v, -1, 0))
 
 
@@ -121,18 +120,18 @@ def _newton(kappa: float, b: Array, u: Array, tolerance: Array, iterations: int)
             return solution, where
         if done.any():
             u, b, active, residual = (np.compress(~done, x, axis=-1) for x in (u, b, active, residual))
-            tolerance, changed, worst, goal, left = (x[~done] for x in (tolerance, changed, worst, goal, left))
-        enough = 0.5 * goal / np.maximum(worst, goal)
-        u += _correction(kappa, active, residual, np.maximum(np.where(changed, ROUGH, FINE), enough))
+            tolerance, changed, goal, left = (x[~done] for x in (tolerance, changed, goal, left))
+        u += _correction(kappa, active, residual, np.where(changed, ROUGH, FINE), goal)
     raise NotSolved(f"the front of melting in volume {left[0]} has not been found in {iterations} changes of its cells")
 
 
-def _correction(kappa: float, active: Mask, residual: Array, reduction: Array) -> Array:
-    """Return x with |residual - A x| <= reduction |residual| over the active cells (N, N, n)."""
+def _correction(kappa: float, active: Mask, residual: Array, reduction: ArrayLike, enough: Array) -> Array:
+    """Return x (N, N, n) with |residual - A x| over the active cells reduced to a fraction, or to what is enough."""
     real = np.float32 if kappa <= SINGLE else np.float64
     length = np.sqrt(_dot(residual, residual))
-    r: NDArray[Any] = (residual / np.where(length > 0, length, 1)).astype(real)
-    coupling, goal = active * real(-kappa / (1 + 4 * kappa)), reduction**2
+    unit = np.where(length > 0, length, 1)
+    r: NDArray[Any] = (residual / unit).astype(real)
+    coupling, goal = active * real(-kappa / (1 + 4 * kappa)), np.maximum(reduction, 0.7 * enough / unit) ** 2
     x, p, q, step = np.zeros_like(r), r.copy(), np.empty_like(r), np.empty_like(r)
     rr = _dot(r, r)
     for _ in range(2 * r.shape[0] * r.shape[1]):
