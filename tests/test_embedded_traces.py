@@ -7,58 +7,31 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from engine_server import REAL, REFERENCE, Server, running
 
-HERE = Path(__file__).parent
-REFERENCE = HERE / "reference"
 CASES = sorted((REFERENCE / "cases").glob("*.json"))
 RTOL, ATOL = 1e-8, 1e-10  # of values; the logs have nine digits
 LOG_RTOL, LOG_ATOL = 1e-4, 1e-7
-REAL = os.environ.get("ENGINE") == "precice"
-
-
-def engine_environment() -> dict[str, str]:
-    """Return the environment in which `import precice` is the engine under test."""
-    path = [] if REAL else [str(HERE.parent / "scalebridge" / "embedded" / "module"), str(HERE.parent)]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([*path, str(REFERENCE)]), "OMP_NUM_THREADS": "1"}
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        [sys.executable, str(REFERENCE / "server.py")],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=engine_environment(),
-    )
-    yield process
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.close()
-    process.wait(10)
-    process.stdout.close()
+def server() -> Iterator[Server]:
+    with running() as started:
+        yield started
 
 
-def run(server: subprocess.Popen[str], case_file: Path, folder: Path) -> dict[str, object]:
+def run(server: Server, case_file: Path, folder: Path) -> dict[str, object]:
     """Run a case and return what its participants saw and the logs that were written."""
     case = json.loads(case_file.read_text())
     (folder / "precice-config.xml").write_text(case["config"])
     names = list(case["participants"])
-    job = {"folder": str(folder), "case": str(case_file), "participants": names, "limit": 60}
-    assert server.stdin is not None
-    assert server.stdout is not None
-    server.stdin.write(json.dumps(job) + "\n")
-    server.stdin.flush()
-    statuses = json.loads(server.stdout.readline())
-    outputs = "\n".join(f"--- {n}: {statuses[n]}\n{(folder / (n + '.out')).read_text()[-3000:]}" for n in names)
-    assert all(status == 0 for status in statuses.values()), outputs
+    programs = {n: [REFERENCE / "participant.py", case_file, n, f"{n}.json"] for n in names}
+    ended = server.run(folder, programs)
+    assert all(e.status == 0 for e in ended.values()), "\n".join(f"--- {n}\n{e}" for n, e in ended.items())
     traces: dict[str, object] = {n: json.loads((folder / f"{n}.json").read_text()) for n in names}
     traces["logs"] = {f.name: f.read_text() for f in sorted(folder.glob("precice-*.log"))}
     return traces
@@ -101,7 +74,7 @@ def text_differences(want: str, got: str, path: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("case_file", CASES, ids=[c.stem for c in CASES])
-def test_same_values_as_precice(case_file: Path, server: subprocess.Popen[str], tmp_path: Path) -> None:
+def test_same_values_as_precice(case_file: Path, server: Server, tmp_path: Path) -> None:
     if REAL and "imvj" in case_file.stem:
         pytest.skip("IQN-IMVJ of libprecice needs a build with MPI, which is not known here")
     want = json.loads((REFERENCE / "traces" / case_file.name).read_text())

@@ -156,7 +156,7 @@ class Scheme:
         if not data and not always:
             return
         channel = self.channels[partner]
-        channel.doing = self._doing()
+        channel.doing = self._doing(next_window)
         head, floats = channel.receive()
         converged, window = decode_head(head)
         self._learn(partner, converged, window)
@@ -168,11 +168,12 @@ class Scheme:
         if self.implicit and self.first and partner == self.config.controller and self.initialized:
             self.converged = converged
 
-    def _doing(self) -> str:
-        where = f"time window {self.windows - (1 if self._advancing else 0)}"
-        if self.implicit:
-            where += f", iteration {self.iterations}"
-        return f"waiting for its data in {where}"
+    def _doing(self, next_window: bool) -> str:
+        """Say for what this participant waits, should its partner end meanwhile."""
+        window = self.windows - (1 if self._advancing and not next_window else 0)
+        if not self.implicit:
+            return f"waiting for its data in time window {window}"
+        return f"waiting for its data in time window {window}, iteration {1 if next_window else self.iterations}"
 
     # --- the life of a scheme ------------------------------------------------------------------------------------
 

@@ -1,15 +1,16 @@
-"""Runs coupled cases for the tests: reads a line of JSON per case, answers with a line of JSON.
+"""Runs Python programs that couple with each other: reads a line of JSON per job, answers with a line of JSON.
 
-    {"folder": FOLDER, "case": CASE.json, "participants": [NAME, ...], "limit": SECONDS}
+    {"folder": FOLDER, "programs": {NAME: [PROGRAM.py, ARGUMENT, ...], ...}, "limit": SECONDS}
 
-Every participant becomes a process in FOLDER that runs `participant.py`; what it sees goes to FOLDER/NAME.json, what
-it prints to FOLDER/NAME.out. The answer holds the exit statuses. Processes are forked from this one, in which the
-modules are imported already, so that a case costs milliseconds; with the environment variable ENGINE=precice they are
-started anew, because libprecice does not like to be forked.
+Every program becomes a process in FOLDER; what it prints goes to FOLDER/NAME.out. The answer holds for each the exit
+status ("hung" if it had to be killed) and after how many seconds it ended. Processes are forked from this one, in
+which the modules are imported already, so that a job costs milliseconds; with the environment variable ENGINE=precice
+they are started anew, because libprecice does not like to be forked.
 """
 
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -17,24 +18,21 @@ import time
 import traceback
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
 FORK = os.environ.get("ENGINE") != "precice"
 
 if FORK:
     import numpy  # noqa: F401
-    import participant
     import precice  # noqa: F401
     import scipy.linalg
     import scipy.sparse.linalg
     import scipy.spatial  # noqa: F401
 
 
-def start(folder, case, name):
-    """Start one participant and return its process id."""
+def start(folder, name, program):
+    """Start one program and return its process id."""
     output = open(Path(folder, name + ".out"), "w")  # noqa: SIM115
     if not FORK:
-        command = [sys.executable, str(HERE / "participant.py"), case, name, name + ".json"]
-        return subprocess.Popen(command, cwd=folder, stdout=output, stderr=output).pid
+        return subprocess.Popen([sys.executable, *program], cwd=folder, stdout=output, stderr=output).pid
     pid = os.fork()
     if pid:
         output.close()
@@ -44,8 +42,11 @@ def start(folder, case, name):
         os.chdir(folder)
         os.dup2(output.fileno(), 1)
         os.dup2(output.fileno(), 2)
-        participant.main(case, name, name + ".json")
+        sys.argv = list(program)
+        runpy.run_path(program[0], run_name="__main__")
         status = 0
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
     except BaseException:
         traceback.print_exc()
     finally:
@@ -54,24 +55,25 @@ def start(folder, case, name):
         os._exit(status)
 
 
-def run(folder, case, participants, limit):
-    """Run all participants and return {name: exit status}; "hung" for those that had to be killed."""
-    pids = {start(folder, case, name): name for name in participants}
-    statuses = {}
-    until = time.monotonic() + limit
+def run(folder, programs, limit):
+    """Run all programs and return {name: [exit status, seconds]}."""
+    began = time.monotonic()
+    pids = {start(folder, name, program): name for name, program in programs.items()}
+    results = {}
     while pids:
         pid, status = os.waitpid(-1, os.WNOHANG)
+        passed = time.monotonic() - began
         if pid:
-            statuses[pids.pop(pid)] = os.waitstatus_to_exitcode(status)
-        elif time.monotonic() > until:
+            results[pids.pop(pid)] = [os.waitstatus_to_exitcode(status), passed]
+        elif passed > limit:
             for pid, name in pids.items():
                 os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
-                statuses[name] = "hung"
+                results[name] = ["hung", passed]
             break
         else:
             time.sleep(0.002)
-    return statuses
+    return results
 
 
 def main():
