@@ -273,7 +273,7 @@ class Nodes(Places):
 
 
 class FieldOutput:
-    """Writes functions as NAME.pvd with .vtu files into the participant's output at the end of windows.
+    """Writes functions as NAME/NAME.pvd with .vtu files into the participant's output at the end of windows.
 
     Parameters
     ----------
@@ -286,7 +286,8 @@ class FieldOutput:
         self.every = every
         self._windows = 0
         communicator = self.functions[0].function_space.mesh.comm
-        path = coupling.case.output / f"{name}.pvd"
+        path = coupling.case.output / name / f"{name}.pvd"
+        path.parent.mkdir(exist_ok=True)
         self._file = coupling.keep_open(VTKFile(communicator, str(path), "w"))
         coupling.on_window(self._complete)
 

@@ -139,14 +139,16 @@ def micro_participant(model: type[Any]) -> None:
     Parameters
     ----------
     model : class of a `adapters.micro.MicroModel`, constructed as ``model(settings, seed)`` with an object of its own
-        ``Settings`` dataclass.
+        ``Settings`` dataclass. If that has whole numbers named `snapshots` or `volumes`, they say how many snapshots
+        of how many micro volumes are kept.
     """
     about = Description("micro", *_module(), model.Settings, model.controls, model.observables)
 
     def main(case: Case[Any]) -> None:
         from adapters.ensemble import run, scaled  # brings much that a description does without
+        from adapters.snapshots import Choice
 
-        run(case, scaled(case, model(case.settings, case.seed)))
+        run(case, scaled(case, model(case.settings, case.seed)), Choice.of(case.settings))
 
     _command(about, main)
 

@@ -28,6 +28,11 @@ class Choice:
     times: int = 10
     volumes: int = 16
 
+    @classmethod
+    def of(cls, settings: object) -> Choice:
+        """Return what settings with fields named `snapshots` and `volumes` choose; the default where there is none."""
+        return cls(getattr(settings, "snapshots", cls.times), getattr(settings, "volumes", cls.volumes))
+
 
 class Snapshots:
     """Writes snapshots/NUMBER.npz and .vti under `folder`, and snapshots.pvd, which puts the images into a series.

@@ -172,7 +172,7 @@ def test_quadrature_points_carry_scalars_vectors_and_tensors(tmp_path, dim, rank
         assert end == window * 0.5
         np.testing.assert_allclose([now, old], [space + end, space + end - 0.5])
         np.testing.assert_allclose(start, 271.0 + end - 0.5)
-    _check_pictures(tmp_path / "Macro/fields.pvd")
+    _check_pictures(tmp_path / "Macro/fields/fields.pvd")
     tensor = [1.5] if dim == 1 else [1.5, 0.5, 0.5, 3.0]
     np.testing.assert_allclose(macro_saw["integrals"], [dim, *[0.5, 5.0][:dim], *tensor])
 

@@ -230,3 +230,12 @@ def test_states_are_taken_apart_and_joined_by_rows():
         micro.concatenate([state, {"a": np.arange(3)}])
     with pytest.raises(ValueError, match="one has an array where another has a group"):
         micro.concatenate([state, {"a": np.arange(3), "b": np.arange(3)}])
+
+
+def test_settings_may_choose_the_snapshots():
+    @dataclass(frozen=True)
+    class Chosen:
+        snapshots: int = 3
+
+    assert Choice.of(Chosen()) == Choice(times=3, volumes=16)
+    assert Choice.of(Settings()) == Choice()
