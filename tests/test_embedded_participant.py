@@ -103,8 +103,8 @@ def run(server: Server, folder: Path, left: str = LEFT, right: str = RIGHT, **mo
 
 # --- order of calls and arguments ------------------------------------------------------------------------------------
 
-# Each line: what is tried (a Python expression), when, which class of error pyprecice raises, what the message of the
-# embedded engine contains. The state is part of every message about the order of calls.
+# Each line: what is tried (a Python expression), when, a class that the error belongs to (where pyprecice raises, the
+# same), what the message contains. The state is part of every message about the order of calls.
 BEFORE, DURING, END, AFTER = "before initialize()", "in the loop", "after the end", "after finalize()"
 TRIED = [
     ("p.advance(0.5)", BEFORE, "RuntimeError", "advance() of participant Left is not possible yet (state: it has been const"),
@@ -192,12 +192,12 @@ def errors(server: Server, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     return dict(json.loads((folder / "errors.json").read_text()))
 
 
+@pytest.mark.skipif(REAL, reason="pyprecice 3.4.0 ends the process on many of these instead of raising")
 @pytest.mark.parametrize(("what", "when", "kind", "message"), TRIED, ids=[f"{t[0]} {t[1]}" for t in TRIED])
 def test_misuse(errors: dict[str, Any], what: str, when: str, kind: str, message: str) -> None:
     kinds, text = errors[f"{what} {when}"]
     assert kind in kinds, (kinds, text)
-    if not REAL:
-        assert message in text
+    assert message in text
 
 
 def test_results_have_the_shapes_and_types_of_pyprecice(server: Server, tmp_path: Path) -> None:
