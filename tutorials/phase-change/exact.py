@@ -202,7 +202,7 @@ class _Shot:
         """Return T(infinity) and the pieces (end, interpolation of (T, F)) of the solution with this F at the wall."""
         s, y, pieces = 0.0, np.array([self.wall, flux]), []
         absolute = np.array([self.bounds[1] - self.bounds[0], abs(flux)]) * self.tolerance
-        how: dict[str, Any] = {"method": "DOP853", "rtol": self.tolerance, "atol": absolute, "dense_output": True}
+        how: dict[str, Any] = {"method": "LSODA", "rtol": self.tolerance, "atol": absolute, "dense_output": True}
         for i, frozen in enumerate(self.phases):
             events = [_fades] if i + 1 == len(self.phases) else [_fades, _passes]
             result = solve_ivp(self.rate, (s, self.reach), y, events=events, args=(frozen, self.melting, flux), **how)
