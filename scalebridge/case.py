@@ -13,8 +13,9 @@
     variants:
       lever-rule: {Micro.run: participants.micro.lever_rule}
 
-Paths are relative to the folder of the file. Values of settings are not judged here: what is right for them only the
-participant knows (scalebridge.inspection asks it).
+Paths are relative to the folder of the file. A program runs in its `directory:`, untouched; without one, in its folder
+of the run, and words of its command that name files beside the case become absolute. Values of settings are not
+judged here: what is right for them only the participant knows (scalebridge.inspection asks it).
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Participant:
     Attributes
     ----------
     settings, strategy : as given, for a module.
-    command, directory : what to run, already split into words, and where; for a program.
+    command, directory : what to run, already split into words, and where, for a program; None is the folder of the run.
     ranks : number of MPI ranks; 1 is started without MPI.
     environment : variables on top of those of the hub.
     line : where the participant begins in the file; `lines` the line of each key, of settings as `settings.NAME`.

@@ -21,7 +21,7 @@ from scalebridge import engines, settings
 from scalebridge.case import Case, Participant, placed
 from scalebridge.describe import Description, Questions
 from scalebridge.embedded import config
-from scalebridge.embedded.config import Access, Configuration
+from scalebridge.embedded.config import Access, Configuration, ConnectionConfig
 from scalebridge.engines import Engine
 from scalebridge.fields import Field
 from scalebridge.findings import ConfigurationError, Finding, Findings
@@ -84,6 +84,7 @@ def inspect(case: Case, requested: str = "auto", found: Iterable[Finding] = ()) 
     resolved = {p.name: _settings(p, descriptions[p.name], findings) for p in ours if p.name in descriptions}
     if configuration is not None:
         _participants(case, configuration, findings)
+        _meeting(case, configuration, findings)
         for name, description in descriptions.items():
             if name in {p.name for p in configuration.participants}:
                 _fields(name, description, configuration, case.scaling is not None, findings)
@@ -159,6 +160,25 @@ def _participants(case: Case, configuration: Configuration, findings: Findings) 
         if name not in names:
             message = f"{case.coupling.name} has a participant '{name}' that is missing here"
             findings.add(case.lines.get("participants"), "participants", message, expected="one entry for each of them")
+
+
+def _meeting(case: Case, configuration: Configuration, findings: Findings) -> None:
+    """Participants look for each other in the exchange directory, relative to where each of them runs."""
+    folders = {p.name: p.directory for p in case.participants}
+    for connection in configuration.connections:
+        exchange = connection.exchange_directory or "."
+        if Path(exchange).is_absolute() or not {connection.acceptor, connection.connector} <= folders.keys():
+            continue
+        pair = {folder and (folder / exchange).resolve() for n, folder in folders.items() if n in _ends(connection)}
+        if len(pair) > 1:
+            names = " and ".join(_ends(connection))
+            message = f"{names} run in folders from which the exchange-directory '{exchange}' is not the same place"
+            expected = "an absolute exchange-directory, or no `directory:`, so that all run in the folder of the run"
+            findings.add(case.lines.get("participants"), "participants", message, expected=expected)
+
+
+def _ends(connection: ConnectionConfig) -> tuple[str, str]:
+    return connection.acceptor, connection.connector
 
 
 def _fields(

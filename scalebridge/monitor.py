@@ -126,7 +126,7 @@ class Monitor:
         if status is not None:
             return "stopped" if self.process.stopped else "done" if status == 0 else "failed"
         if last is None or last.event == "start":
-            return "starting" if self.folder == self.process.log.parent else "running"
+            return "starting" if last else "running"
         if last.event in ("end", "error"):
             return "finishing" if last.event == "end" else "failed"
         busy = {"solving": last.solving, "waiting": last.waiting, "exchanging": last.exchanging}

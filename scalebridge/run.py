@@ -116,22 +116,25 @@ class Run:
         )
 
     def _working_folder(self, participant: Participant) -> Path:
-        if participant.command:
-            return participant.directory or self.case.folder
-        return self.folder.output(participant.name)
+        return participant.directory or self.folder.output(participant.name)
 
     def _command(self, participant: Participant) -> list[str]:
         if participant.command:
-            program, *arguments = participant.command
-            if "/" in program:  # relative to where it will run, not to where the hub runs
-                program = str(self._working_folder(participant) / program)
-            command = [program, *arguments]
+            command = self._words(participant)
         else:
             handout = self.folder.output(participant.name) / "handout.json"
             command = [sys.executable, "-P", "-m", participant.module, "--handout", str(handout)]
         if participant.ranks > 1:
             command = [str(inspecting.mpiexec()), "-n", str(participant.ranks), *command]
         return command
+
+    def _words(self, participant: Participant) -> list[str]:
+        """Return the command of a program; without a folder of its own, words that name files beside the case do so."""
+        if participant.directory is not None:
+            return list(participant.command)
+        beside = [self.case.folder / word for word in participant.command]
+        words = [str(p) if p.is_file() else w for p, w in zip(beside, participant.command, strict=True)]
+        return [str(beside[0]) if "/" in words[0] else words[0], *words[1:]]
 
     def _environment(self, participant: Participant, threads: int) -> dict[str, str]:
         result = inspecting.environment(self.case, self.inspection.engine)

@@ -146,7 +146,6 @@ def test_the_first_to_fail_is_named(folder, who, what, why):
     assert seconds < 20
 
 
-@pytest.mark.skipif(ENGINE == "precice", reason="libprecice refuses a folder in which somebody waited in vain before")
 @pytest.mark.parametrize("who", ["Left", "Right"])
 def test_one_that_never_connects(folder, who):
     done, _ = run(folder, *misdeed(who, "say-nothing"))
@@ -210,10 +209,10 @@ def test_nothing_survives_a_kill_of_the_hub(folder):
     (folder / "pair" / "forking.py").write_text(
         "import runpy, subprocess, sys\n"
         "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(1000)'], start_new_session=True)\n"
-        "runpy.run_path('partner.py')\n"
+        "runpy.run_path(__file__.replace('forking', 'partner'))\n"
     )
     with started(folder, "--set", "Right.command=python forking.py none 0") as process:
-        assert len(left_over(folder)) == 4  # the hub, two participants and a grandchild in a session of its own
+        assert any("time.sleep" in line for line in left_over(folder))  # a grandchild in a session of its own
         process.kill()
         process.wait()
     deadline = time.monotonic() + 5
