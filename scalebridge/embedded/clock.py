@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from copy import copy
 
 from scalebridge.embedded.tolerance import equal
 
@@ -25,10 +24,13 @@ class Sum:
 
     def plus(self, *terms: float) -> float:
         """Return what the sum would be with these terms added."""
-        other = copy(self)
+        value, lost = self.value, self._lost
         for term in terms:
-            other.add(term)
-        return other.value
+            corrected = term - lost
+            total = value + corrected
+            lost = (total - value) - corrected
+            value = total
+        return value
 
 
 class Clock:

@@ -74,7 +74,7 @@ class Engine(Fields):
         run_mappings(self.reads.values(), None, skip_zero=True)
         self._act("read-mapping-post")
         self.output.initial()
-        self.log.info(self.coupling.state())
+        self._say_state()
 
     def _connect(self) -> None:
         meetings: dict[str, Rendezvous] = {}
@@ -109,7 +109,7 @@ class Engine(Fields):
         self.coupling.advance()
         if at_window_end:
             self._after_window(received)
-        self.log.info(self.coupling.state())
+        self._say_state()
 
     def _after_window(self, received: dict[Key, bool]) -> None:
         now, complete = self.coupling.time, self.coupling.complete()
@@ -132,6 +132,10 @@ class Engine(Fields):
             final=not self.coupling.ongoing(),
             time=now,
         )
+
+    def _say_state(self) -> None:
+        if self.log.shows_info:
+            self.log.info(self.coupling.state())
 
     def _act(self, timing: str) -> None:
         for action in self.actions:
