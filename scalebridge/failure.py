@@ -79,8 +79,9 @@ def judge(endings: Sequence[Ending]) -> Verdict:
     failures = sorted((e for e in endings if e.failed), key=_when)
     culprit = failures[0]
     seen = {culprit.name}
-    while (name := complaint(culprit, by_name)) is not None and name not in seen:
-        if not _suspicious(by_name[name]):
+    while (name := complaint(culprit, by_name)) is not None and _suspicious(by_name[name]):
+        if name in seen:  # they accuse each other
+            culprit = failures[0]
             break
         culprit = by_name[name]
         seen.add(name)

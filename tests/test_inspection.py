@@ -1,0 +1,153 @@
+"""A case is looked over before it runs: every file against every other, and against what the participants say."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from scalebridge import case as cases
+from scalebridge.findings import ConfigurationError
+from scalebridge.inspection import inspect
+
+HUB = Path(__file__).parent / "hub"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    shutil.copytree(HUB, tmp_path / "pair")
+    return tmp_path / "pair"
+
+
+def look(folder, *overrides, variant="ours", engine="embedded"):
+    case, found = cases.read(folder, variant, overrides)
+    return inspect(case, engine, found)
+
+
+def findings(folder, *overrides, **more):
+    with pytest.raises(ConfigurationError) as caught:
+        look(folder, *overrides, **more)
+    return [str(f).replace(f"{folder}/", "") for f in caught.value.findings]
+
+
+def tell(monkeypatch, **changes):
+    monkeypatch.setenv("TELLER", json.dumps(changes))
+
+
+def change(file, old, new):
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+
+
+def test_a_case_in_order(folder):
+    found = look(folder)
+    assert found.settings == {"Left": {"length": 0.2, "limit": 1.0}}
+    assert found.descriptions["Left"].title == "Teller"
+    assert found.engine.name == "embedded"
+
+
+def test_all_mistakes_of_all_files_at_once(folder):
+    change(folder / "case.yaml", "title:", "titel:")
+    change(folder / "coupling.xml", "<max-time ", "<max-tim ")
+    found = findings(folder, "Left.settings.lenght=1 m")
+    assert {text.partition(":")[0] for text in found} == {"case.yaml", "--set", "coupling.xml"}
+    assert any("titel: no such key" in text and "Did you mean 'title'" in text for text in found)
+    assert any("max-tim" in text and "Did you mean 'max-time'" in text for text in found)
+    assert any("settings.lenght: no such setting" in text and "Did you mean 'length'" in text for text in found)
+
+
+def test_names_of_participants(folder):
+    change(folder / "case.yaml", "  Right:", "  Rigth:")
+    first, second = findings(folder)
+    assert first.startswith("case.yaml:6: participants.Rigth: coupling.xml has no participant 'Rigth'; expected one of")
+    assert first.endswith("Did you mean 'Right'?")
+    assert second.startswith("case.yaml:4: participants: coupling.xml has a participant 'Right' that is missing here")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("Left.run=tellr", "participants.Left.run: there is no module 'tellr'; .*Did you mean 'teller'"),
+        ("Left.run=json.tool", "'json.tool' fails to describe itself"),
+        (
+            "Left.run=this",
+            "'this' does not answer --describe as a participant .*expected a module whose main part calls",
+        ),
+        ("Left.strategy=tabulated", "participants.Left.strategy: a solver has no strategy"),
+    ],
+)
+def test_modules(folder, text, message):
+    assert any(re.search(message, found) for found in findings(folder, text)), findings(folder, text)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"reads": {}}, 'coupling.xml:12: <read-data name="Beta">: teller does not read it'),
+        ({"reads": {"Beta": {"unit": "K"}, "Gamma": {"unit": "K"}}}, "'Gamma', which teller reads, is not among its"),
+        ({"writes": {"Alhpa": {"unit": "K"}}}, "'Alhpa', which teller writes, is not among its .*Did you mean 'Alpha'"),
+        (
+            {"writes": {"Alpha": {"unit": "K", "rank": 1}}},
+            "coupling.xml:3: .* 'Alpha' is a scalar, but in teller it carries a vector; expected <data:vector>",
+        ),
+        ({"writes": {"Alpha": {"unit": "K", "rank": 2}}}, "'Alpha-00', which teller writes, is not among"),
+        (
+            {"writes": {"Alpha": {"unit": "Kelwin"}}},
+            "describes itself with a unit that is none: 'Kelwin' is not a known",
+        ),
+        (
+            {"writes": {"Alpha": {"unit": "K", "rank": 7}}},
+            "does not answer --describe as a participant .*rank of a field",
+        ),
+        ({"kind": "person"}, "does not answer --describe as a participant .*KeyError"),
+        ({"kind": "micro", "controls": {}, "observables": {}}, "teller does not read it"),
+    ],
+)
+def test_fields(folder, monkeypatch, changes, message):
+    tell(monkeypatch, **changes)
+    found = findings(folder)
+    assert any(re.search(message, text) for text in found), found
+
+
+def test_strategies_of_micro_models(folder, monkeypatch):
+    tell(monkeypatch, kind="micro", controls={"Beta": {"unit": "K"}}, observables={"Alpha": {"unit": "K"}})
+    assert look(folder, "Left.strategy=concurrent").descriptions["Left"].kind == "micro"
+    (found,) = findings(folder, "Left.strategy=concurent")
+    assert found.endswith("no strategy 'concurent'; expected concurrent. Did you mean 'concurrent'?")
+
+
+def test_units_of_two_solvers(folder, monkeypatch):
+    shutil.copy(folder / "teller.py", folder / "other.py")
+    change(folder / "other.py", '"reads": {"Beta": {"unit": "K"}}', '"reads": {"Alpha": {"unit": "degC"}}')
+    change(folder / "other.py", '"writes": {"Alpha": {"unit": "K"}}', '"writes": {"Beta": {"unit": "K"}}')
+    (found,) = findings(folder, "Right.command=null", "Right.run=other")
+    assert "<data name=\"Alpha\">: Left writes it in 'K' and Right reads it in 'degC'; expected one unit" in found
+
+
+def test_what_the_embedded_engine_refuses(folder):
+    change(
+        folder / "coupling.xml",
+        "<precice-configuration>",
+        '<precice-configuration experimental="true" allow-remeshing="true">',
+    )
+    assert any("allow-remeshing is not supported by the embedded engine" in text for text in findings(folder))
+
+
+def test_scaling_files_are_checked_too(folder):
+    (folder / "pair.scaling.xml").write_text('<scaling precice-config="coupling.xml">\n<downscal />\n</scaling>\n')
+    found = findings(folder, "scaling=pair.scaling.xml")
+    assert any(text.startswith("pair.scaling.xml:2: ") and "downscal" in text for text in found), found
+
+
+def test_participants_that_cannot_meet(folder):
+    (found,) = findings(folder, "Right.directory=.")
+    assert "run in folders from which the exchange-directory '..' is not the same place" in found
+    look(folder, "Right.directory=.", "Left.directory=.", variant="")
+
+
+def test_ranks_need_a_launcher(folder, monkeypatch, tmp_path):
+    monkeypatch.setattr("scalebridge.inspection.mpiexec", lambda: None)
+    (found,) = findings(folder, "Right.ranks=2")
+    assert "participants.Right.ranks: 2 ranks need mpiexec, which is neither beside" in found

@@ -1,0 +1,48 @@
+"""What is shown while a run goes on."""
+
+import io
+
+import pytest
+from rich.console import Console
+from rich.live import Live
+
+from scalebridge import panel
+from scalebridge.monitor import Standing
+
+HALF = Standing("Macro", "computing", 60.0, 120.0, 6, 12, 3, {"Temperature": (1.2e-3, 1e-4)}, 0.5, 75.0)
+
+
+def test_plain_lines(capsys):
+    lines = panel.PlainLines(seconds=100.0)
+    with lines:
+        assert not lines.due()
+        lines.show([HALF, Standing("Me", "done")], 75.0)
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == (
+        "   75.0 s  Macro  t 60 of 120 s  window 6 of 12  iteration 3  Temperature 1.2e-03 (1e-04)  50%  "
+        "1 min 15 s left  computing"
+    )
+    assert second == "   75.0 s  Me     done"
+
+
+def test_live_table():
+    table = panel.LiveTable()
+    screen = io.StringIO()
+    table._live = Live(console=Console(file=screen, width=140, force_terminal=True), auto_refresh=False)
+    with table:
+        assert table.due()
+        table.show([HALF, Standing("[bold]Micro", "failed")], 75.0)
+        assert not table.due()
+    text = screen.getvalue()
+    for word in ("1 min 15 s since the start", "window 6 of 12", "1.2e-03", "50%", "[bold]Micro", "failed"):
+        assert word in text
+
+
+def test_without_a_terminal_there_are_plain_lines():
+    assert isinstance(panel.choose(False), panel.PlainLines)
+    assert isinstance(panel.choose(True), panel.PlainLines)
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(59.4, "59 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")])
+def test_duration(seconds, text):
+    assert panel.duration(seconds) == text
