@@ -17,37 +17,69 @@ ZERO = 1e-14  # weights up to this are left out
 def coordinates(vertices: Floats, elements: Integers, points: Floats) -> Floats:
     """Return the barycentric coordinates (m, corners) of the projections of points (m, dim) on elements (m, corners).
 
-    Least squares in the plane or line of the element: exact where the point lies in it.
+    Degenerate elements give nan or inf, which never counts as inside. The order of additions is preCICE's, because
+    points on a symmetry line can be equally far from two triangles but for the last digit.
     """
-    origin = vertices[elements[:, 0]]
-    sides = vertices[elements[:, 1:]] - origin[:, None]  # (m, corners - 1, dim)
-    offset = points - origin
-    if sides.shape[1] == sides.shape[2]:
-        rest = _solve(sides.transpose(0, 2, 1), offset)
-    else:
-        rest = _solve(np.einsum("mik,mjk->mij", sides, sides), np.einsum("mik,mk->mi", sides, offset))
-    return np.concatenate([1.0 - rest.sum(axis=1, keepdims=True), rest], axis=1)
-
-
-def _solve(matrix: Floats, right: Floats) -> Floats:
-    """Solve systems (m, k, k) of k = 1 to 3 unknowns by Cramer's rule; singular ones give nan, never inside."""
+    corners = [vertices[elements[:, i]] for i in range(elements.shape[1])]
     with np.errstate(divide="ignore", invalid="ignore"):
-        if matrix.shape[1] == 1:
-            return np.asarray(right / matrix[:, 0])
-        if matrix.shape[1] == 2:
-            (a, b), (c, d) = matrix.transpose(1, 2, 0)
-            x = np.stack([d * right[:, 0] - b * right[:, 1], a * right[:, 1] - c * right[:, 0]], axis=1)
-            return np.asarray(x / (a * d - b * c)[:, None])
-        columns = matrix.transpose(2, 0, 1)
-        normals = [np.cross(columns[i - 2], columns[i - 1]) for i in range(3)]
-        determinant = np.einsum("mk,mk->m", columns[0], normals[0])
-        return np.stack([np.einsum("mk,mk->m", right, normal) / determinant for normal in normals], axis=1)
+        if len(corners) == 2:
+            return _in_edge(corners, points)
+        if len(corners) == 4:
+            return _in_tetrahedron(corners, points)
+        return _in_triangle(corners, points) if points.shape[1] == 2 else _in_triangle_in_space(corners, points)
+
+
+def _in_edge(corners: list[Floats], u: Floats) -> Floats:
+    a, b = corners
+    second = _added(u - a, b - a) / _added(b - a, b - a)
+    return np.stack([1.0 - second, second], axis=1)
+
+
+def _in_triangle(corners: list[Floats], u: Floats) -> Floats:
+    a, b, c = corners
+    scale = 1.0 / _area(b - a, c - a)
+    first = _area(b - u, c - u) * scale
+    second = _area(c - u, a - u) * scale
+    return np.stack([first, second, 1.0 - first - second], axis=1)
+
+
+def _in_triangle_in_space(corners: list[Floats], u: Floats) -> Floats:
+    a, b, c = corners
+    normal = np.cross(b - a, c - a)
+    scale = 1.0 / _dot(normal, normal)
+    third = _dot(normal, np.cross(b - a, u - a)) * scale
+    second = _dot(normal, np.cross(u - a, c - a)) * scale
+    return np.stack([1.0 - second - third, second, third], axis=1)
+
+
+def _in_tetrahedron(corners: list[Floats], u: Floats) -> Floats:
+    a, b, c, d = corners
+    abc, abd, acd = np.cross(b - a, c - b), np.cross(b - a, a - d), np.cross(c - a, d - a)
+    volume = _dot(abc, d - a)
+    fourth, third, second = _dot(abc, u - a) / volume, _dot(abd, u - d) / volume, _dot(acd, u - c) / volume
+    return np.stack([1.0 - fourth - third - second, second, third, fourth], axis=1)
+
+
+def _area(u: Floats, v: Floats) -> Floats:
+    return np.asarray(u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0])
+
+
+def _dot(u: Floats, v: Floats) -> Floats:
+    product = u * v
+    return np.asarray(product[:, 0] + (product[:, 1] + product[:, 2]))
+
+
+def _added(u: Floats, v: Floats) -> Floats:
+    product = u * v
+    return np.asarray(product[:, 0] + product[:, 1] + (product[:, 2] if u.shape[1] == 3 else 0.0))
 
 
 def distances(vertices: Floats, elements: Integers, points: Floats, weights: Floats) -> Floats:
     """Return the distances (m,) from points to the combinations of the elements' corners with weights."""
-    projection = np.einsum("mc,mck->mk", weights, vertices[elements])
-    return np.asarray(np.linalg.norm(points - projection, axis=1))
+    projection = vertices[elements[:, 0]] * weights[:, :1]
+    for i in range(1, elements.shape[1]):
+        projection = projection + vertices[elements[:, i]] * weights[:, i : i + 1]
+    return np.sqrt(_added(points - projection, points - projection))
 
 
 def first_of_each(rows: Integers, *keys: NDArray[Any]) -> Integers:

@@ -1,6 +1,7 @@
 """Linear-cell-interpolation mapping: linear interpolation in the triangle (2-D) or tetrahedron (3-D) around a point.
 
-Points outside all cells are projected on the mesh as in the nearest-projection mapping.
+Points outside all cells are projected on the mesh as in the nearest-projection mapping. As in preCICE, of the triangles
+only those four compete whose bounding boxes are nearest; of the tetrahedra all do whose boxes contain the point.
 Chourdakis et al., "preCICE v2: a sustainable and user-friendly coupling library", Open Res. Europe 2 (2022) 51.
 """
 
@@ -46,7 +47,10 @@ def interpolate(mesh: MeshGeometry, points: Floats) -> sparse.csr_array:
         search = ElementSearch(mesh.vertices, cells)
         for begin in range(0, len(points), BATCH):
             part = points[begin : begin + BATCH]
-            pairs, element = search.within(part, np.zeros(len(part)))
+            if mesh.dimensions == 2:
+                pairs, element = search.nearest_boxes(part)
+            else:
+                pairs, element = search.within(part, np.zeros(len(part)))
             weights = coordinates(mesh.vertices, cells[element], part[pairs])
             inside = np.all(weights >= INSIDE, axis=1)
             pairs, element, weights = pairs[inside], element[inside], weights[inside]

@@ -16,11 +16,9 @@ from scipy import sparse
 
 from scalebridge.embedded.mapping import Floats, Integers, MeshGeometry
 from scalebridge.embedded.mapping.barycentric import INSIDE, Interpolation, coordinates, distances, first_of_each
-from scalebridge.embedded.mapping.search import BATCH, FEW, TIED, ElementSearch, NearestSearch
+from scalebridge.embedded.mapping.search import BATCH, ElementSearch, NearestSearch
 from scalebridge.embedded.mapping.settings import MappingConfig
 from scalebridge.embedded.mapping.sparse_product import SparseProduct
-
-COMPETITORS = 4
 
 _log = logging.getLogger(__name__)
 
@@ -70,38 +68,11 @@ def _nearest(
     search: ElementSearch, vertices: Floats, elements: Integers, points: Floats, limit: Floats
 ) -> tuple[Integers, Integers, Floats]:
     """Return those points that have a projection within `limit` (m,), the element it falls in, and its weights."""
-    radius = limit
-    if elements.shape[1] == 3:
-        sampled = search.box_distance(points[:, None], search.sample(points, COMPETITORS))
-        radius = np.sort(sampled, axis=1)[:, COMPETITORS - 1]  # at least the distance of the fourth box
-    pairs, element = search.within(points, radius)
-    if elements.shape[1] == 3:
-        pairs, element = _nearest_boxes(search, points, pairs, element)
+    pairs, element = search.within(points, limit) if elements.shape[1] == 2 else search.nearest_boxes(points)
     weights = coordinates(vertices, elements[element], points[pairs])
     inside = np.all(weights >= INSIDE, axis=1)
     pairs, element, weights = pairs[inside], element[inside], weights[inside]
     distance = distances(vertices, elements[element], points[pairs], weights)
-    best = first_of_each(pairs, element, distance)
+    best = first_of_each(pairs, distance)
     best = best[distance[best] <= limit[pairs[best]]]
     return pairs[best], element[best], weights[best]
-
-
-def _nearest_boxes(
-    search: ElementSearch, points: Floats, pairs: Integers, element: Integers
-) -> tuple[Integers, Integers]:
-    """Keep for each point the elements with the nearest boxes: COMPETITORS of them and, if unclear, what is as near."""
-    distance = search.box_distance(points[pairs], element)
-    order = np.lexsort((distance, pairs))
-    rank = np.empty(len(pairs), dtype=np.int64)
-    rank[order] = np.arange(len(pairs)) - np.searchsorted(pairs[order], pairs[order], side="left")
-    last = np.zeros(len(points))
-    np.maximum.at(last, pairs, np.where(rank < COMPETITORS, distance, 0.0))
-    near = distance <= last[pairs] * TIED
-    unclear = np.unique(pairs[near & (rank >= COMPETITORS)])
-    tree = search.tree()
-    if tree is None or len(unclear) > FEW:
-        return pairs[near], element[near]
-    near &= ~np.isin(pairs, unclear)
-    chosen = [tree.nearest(tuple(point), COMPETITORS) for point in points[unclear].tolist()]
-    elements = np.array(chosen, dtype=np.int64).reshape(-1)
-    return np.concatenate([pairs[near], np.repeat(unclear, COMPETITORS)]), np.concatenate([element[near], elements])

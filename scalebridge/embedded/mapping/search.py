@@ -12,8 +12,9 @@ from scipy.spatial import cKDTree
 from scalebridge.embedded.mapping import Floats, Integers, MappingError
 from scalebridge.embedded.mapping.rtree import RTree
 
-FEW = 4096  # things and points with ties among which the tree of preCICE is followed
+FEW = 5000  # things and points with ties among which the tree of preCICE is followed
 TIED = 1.0 + 4.0 * np.finfo(float).eps  # a distance that is larger by less counts as equal
+COMPETITORS = 4  # elements that preCICE looks at more closely
 BATCH = 20000  # points whose candidates are held in memory at once
 
 
@@ -87,7 +88,7 @@ class ElementSearch:
         centres = 0.5 * (self._low + self._high)
         reach = np.linalg.norm(self._high - centres, axis=1)
         size = np.floor(np.log2(np.maximum(reach, np.finfo(float).tiny)))
-        self._followed: RTree | None = None
+        self._tree: RTree | None = None
         self._classes = []
         for value in np.unique(size):
             members = np.flatnonzero(size == value)
@@ -99,21 +100,36 @@ class ElementSearch:
         outside = np.maximum(self._low[elements] - points, points - self._high[elements])
         return np.asarray(np.linalg.norm(np.maximum(outside, 0.0), axis=-1))
 
-    def tree(self) -> RTree | None:
-        """Return the tree that preCICE would search, if it is small enough to be followed."""
-        if self._followed is None and len(self._low) <= FEW:
-            self._followed = RTree(self._low, self._high)
-        return self._followed
+    def nearest_boxes(self, points: Floats) -> tuple[Integers, Integers]:
+        """Return pairs (indices of points, elements): for each point the COMPETITORS with the nearest boxes.
 
-    def sample(self, points: Floats, count: int) -> Integers:
-        """Return for each point (m, dim) some elements with near centres, (m, >= count), repeated where too few."""
+        They come in the order in which preCICE's tree finds them. Where that would take too long they come in any order
+        and all of the equally near ones do.
+        """
+        count = min(COMPETITORS, len(self._low))
+        if max(len(points), len(self._low)) <= FEW:
+            if self._tree is None:
+                self._tree = RTree(self._low, self._high)
+            found = [self._tree.nearest(tuple(point), count) for point in points.tolist()]
+            return np.repeat(np.arange(len(points)), count), np.array(found, dtype=np.int64).ravel()
+        sampled = self.box_distance(points[:, None], self._sample(points, count))
+        pairs, elements = self.within(points, np.sort(sampled, axis=1)[:, count - 1])
+        distance = self.box_distance(points[pairs], elements)
+        order = np.lexsort((distance, pairs))
+        rank = np.empty(len(pairs), dtype=np.int64)
+        rank[order] = np.arange(len(pairs)) - np.searchsorted(pairs[order], pairs[order], side="left")
+        last = np.zeros(len(points))
+        np.maximum.at(last, pairs, np.where(rank < count, distance, 0.0))
+        near = distance <= last[pairs] * TIED
+        return pairs[near], elements[near]
+
+    def _sample(self, points: Floats, count: int) -> Integers:
+        """Return for each point (m, dim) at least `count` different elements with near centres, (m, >= count)."""
         found = []
         for tree, members, _ in self._classes:
-            number = min(count, tree.n)
-            index = tree.query(points, k=np.arange(1, number + 1), workers=-1)[1]
+            index = tree.query(points, k=np.arange(1, min(count, tree.n) + 1), workers=-1)[1]
             found.append(members[index])
-        sampled = np.concatenate(found, axis=1)
-        return np.pad(sampled, ((0, 0), (0, max(0, count - sampled.shape[1]))), mode="edge")
+        return np.concatenate(found, axis=1)
 
     def within(self, points: Floats, radius: Floats) -> tuple[Integers, Integers]:
         """Return all pairs (indices of points, elements) whose box is within `radius` (m,) of the point."""
