@@ -95,10 +95,11 @@ class Check:
 
     def __str__(self) -> str:
         unit = "" if self.unit == "1" else f" {self.unit}"
+        slack = f", give or take {self.tolerance:.3g}{unit}" if self.tolerance else ""
         if isinstance(self.reference, tuple):
-            wanted = f"between {self.reference[0]:.6g} and {self.reference[1]:.6g}{unit}"
+            wanted = f"between {self.reference[0]:.6g} and {self.reference[1]:.6g}{unit}{slack}"
         elif self.kind == "at-most":
-            wanted = f"at most {self.reference:.6g}{unit}"
+            wanted = f"at most {self.reference:.6g}{unit}{slack}"
         else:
             percent = f"{100 * self.tolerance:g} %" if self.kind == "relative" else f"{self.tolerance:g}{unit}"
             wanted = f"{self.reference:.6g}{unit} within {percent}"

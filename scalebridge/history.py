@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 _TAIL = 4096
+_COMPLETE = re.compile(rb"\d\.\d{8}e[+-]\d{2,3}\s*$")
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class ResidualReader:
         self._names: list[str] | None = None
 
     def latest(self) -> Residuals | None:
-        """Return the last complete line, or None where there is none yet."""
+        """Return what the last complete line says, or None where there is none yet."""
         try:
             with self._path.open("rb") as file:
                 if self._names is None:
@@ -56,8 +58,9 @@ class ResidualReader:
                     self._names = head.decode("utf-8", "replace").split()
                 size = file.seek(0, 2)
                 file.seek(max(0, size - _TAIL))
-                lines = file.read().split(b"\n")[:-1]  # what follows the last newline is being written
-            row = lines[-1].split()
+                lines = file.read().split(b"\n")
+            # The newline comes in front of the next line; the last one may be complete or just being written.
+            row = (lines[-1] if _COMPLETE.search(lines[-1]) else lines[-2]).split()
             if len(row) != len(self._names):
                 return None
             values = {_short(n): float(v) for n, v in zip(self._names[2:], row[2:], strict=True)}

@@ -58,8 +58,7 @@ class PlainLines:
         self._last = time.monotonic()
         width = max((len(s.name) for s in standings), default=0)
         for standing in standings:
-            parts = [text for _, text in cells(standing) if text]
-            print(f"{wall:7.1f} s  {standing.name:{width}}  {'  '.join(parts)}", flush=True)
+            print(f"{wall:7.1f} s  {standing.name:{width}}  {line(standing)}", flush=True)
 
 
 class LiveTable:
@@ -89,31 +88,45 @@ class LiveTable:
         from rich.text import Text
 
         self._last = time.monotonic()
-        table = Table(title=f"{duration(wall)} since the start", title_justify="left", expand=False)
-        table.add_column("participant", style="bold")
-        rows = [cells(s) for s in standings]
-        for header, _ in rows[0] if rows else ():
-            table.add_column(header, overflow="fold")
-        for standing, row in zip(standings, rows, strict=True):
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_header=True)
+        table.add_column(duration(wall), style="bold", no_wrap=True)
+        for header in ("time", "window", "iter.", "done", "left"):
+            table.add_column(header, justify="right", no_wrap=True)
+        table.add_column("residual (limit)", overflow="fold")
+        table.add_column("state", overflow="fold")
+        for standing in standings:
             style = {"done": "green", "failed": "bold red", "stopped": "yellow"}.get(standing.state, "")
-            table.add_row(Text(standing.name), *(Text(text) for _, text in row), style=style)
+            table.add_row(Text(standing.name), *(Text(text) for text in columns(standing)), style=style)
         self._live.update(table, refresh=True)
 
 
-def cells(standing: Standing) -> list[tuple[str, str]]:
-    """Return (header, text) of everything worth telling about a participant; a text is empty where nothing is known."""
+def columns(standing: Standing) -> list[str]:
+    """Return time, window, iteration, share done, time left, residuals and state; "" where nothing is known."""
     s = standing
-    now = "" if s.time is None else f"t {s.time:g} s" if s.end is None else f"t {s.time:g} of {s.end:g} s"
-    window = "" if not s.window else f"window {s.window}" + (f" of {s.windows}" if s.windows else "")
     return [
-        ("time", now),
-        ("window", window),
-        ("iteration", f"iteration {s.iteration}" if s.iteration else ""),
-        ("residuals (limit)", ", ".join(_residual(n, v, limit) for n, (v, limit) in s.residuals.items())),
-        ("done", "" if s.fraction is None else f"{100 * s.fraction:.0f}%"),
-        ("left", "" if s.left is None else f"{duration(s.left)} left" if s.left >= 1 else ""),
-        ("state", s.state),
+        "" if s.time is None else f"{s.time:g} s" if s.end is None else f"{s.time:g}/{s.end:g} s",
+        "" if not s.window else f"{s.window}/{s.windows}" if s.windows else str(s.window),
+        str(s.iteration or ""),
+        "" if s.fraction is None else f"{100 * s.fraction:.0f}%",
+        duration(s.left) if s.left is not None and s.left >= 1 else "",
+        ", ".join(_residual(name, value, limit) for name, (value, limit) in s.residuals.items()),
+        s.state,
     ]
+
+
+def line(standing: Standing) -> str:
+    """Return the same as one line that needs no header."""
+    now, window, iteration, done, left, residuals, state = columns(standing)
+    parts = [
+        now and f"t {now}",
+        window and f"window {window}",
+        iteration and f"iteration {iteration}",
+        residuals,
+        done,
+        left and f"{left} left",
+        state,
+    ]
+    return "  ".join(part for part in parts if part)
 
 
 def duration(seconds: float) -> str:

@@ -90,10 +90,10 @@ class Run:
         return self._finish(status, ended)
 
     def _participants(self, processes: Processes) -> Outcome:
-        ranks = sum(p.ranks for p in self.case.participants)
+        threads = self._threads()
         for participant in self.case.participants:
             try:
-                process = self._start(processes, participant, max(1, summary.cores() // ranks))
+                process = self._start(processes, participant, threads)
             except OSError as error:
                 message = f"{participant.name} could not be started: {self._command(participant)[0]}: {error.strerror}"
                 return Outcome("failed", participant.name, message)
@@ -105,6 +105,12 @@ class Run:
             outcome = watch.run()
             watch.show()
         return outcome
+
+    def _threads(self) -> int:
+        """Return how many threads each rank may use: in serial schemes the participants take turns at the cores."""
+        ranks = [p.ranks for p in self.case.participants]
+        turns = all(scheme.serial for scheme in self.inspection.configuration.schemes)
+        return max(1, summary.cores() // (max(ranks) if turns else sum(ranks)))
 
     def _start(self, processes: Processes, participant: Participant, threads: int) -> Process:
         return processes.start(

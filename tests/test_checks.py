@@ -68,3 +68,5 @@ def test_text():
     )
     assert str(at_most("balance", 1.0, 1e-10, source="")) == "FAILED  balance: 1, should be at most 1e-10"
     assert str(between("K", 1.0, 0.5, 2.0, source="")).endswith("should be between 0.5 and 2")
+    assert str(between("K", 2.1, 0.5, 2.0, source="", tolerance=0.2)).endswith("and 2, give or take 0.2")
+    assert str(at_most("K", 1e-9, 0.0, source="", tolerance=1e-8)).endswith("should be at most 0, give or take 1e-08")

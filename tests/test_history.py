@@ -32,8 +32,12 @@ def test_residuals_follow_the_file(tmp_path):
     (tmp_path / "log").write_text(CONVERGENCE)
     assert reader.latest() == history.Residuals(1, 2, {"Alpha": 0.445412971, "Beta": 0.722286688})
     with (tmp_path / "log").open("a") as file:
-        file.write("     2       1   1.0e-3   2.0e-3\n     2       2   1.")
-    assert reader.latest() == history.Residuals(2, 1, {"Alpha": 1e-3, "Beta": 2e-3})
+        file.write("     2       1   1.00000000e-03   2.00000000e-03")
+        file.flush()
+        assert reader.latest() == history.Residuals(2, 1, {"Alpha": 1e-3, "Beta": 2e-3})
+        file.write("\n     2       2   1.00000000e-04   1.0")
+        file.flush()
+        assert reader.latest() == history.Residuals(2, 1, {"Alpha": 1e-3, "Beta": 2e-3})
 
 
 def test_a_file_that_is_no_log_has_no_residuals(tmp_path):

@@ -258,3 +258,6 @@ def test_threads_and_paths_of_participants(folder):
     environment = "--set", "Right.environment={OMP_NUM_THREADS: 7, LEVEL: high}"
     done, _ = run(folder, "--set", "Right.command=python nosy.py", *environment)
     assert "  | OMP_NUM_THREADS 7\n  | SCALEBRIDGE_PARTICIPANT Right\n  | LEVEL high" in done.stderr
+    done, _ = run(folder, "--set", "Right.command=python nosy.py", "--set", "Right.environment.LEVEL=low")
+    cores = len(os.sched_getaffinity(0))
+    assert f"OMP_NUM_THREADS {cores}" in done.stderr  # a serial scheme: the participants take turns
