@@ -97,7 +97,7 @@ def block(s):
 
 
 class Secant:
-    """Takes the secant of the last two iterates in a window for the slope d<I>/dT where it is far steeper."""
+    """Takes the secant of the last two iterates in a window for the slope d<I>/dT where the tangent misleads."""
 
     def __init__(self, slope, I, T):
         self.slope, self.I, self.T = slope, I, T
@@ -105,10 +105,12 @@ class Secant:
 
     def steepen(self, step):
         if step.window == self.window:
-            moved = np.abs(self.T - self.T_last) > 1e-6  # [K]; below, the difference of liquid fractions is round-off
-            secant = (self.I - self.I_last)[moved] / (self.T - self.T_last)[moved]
+            dT = np.abs(self.T - self.T_last)
+            moved = dT > 1e-6  # [K]; below, the difference of liquid fractions is round-off
+            secant = np.abs(self.I - self.I_last)[moved] / dT[moved]
             tangent = self.slope[moved]
-            self.slope[moved] = np.where(secant > 2.0 * tangent, secant, tangent)
+            steeper = secant > np.where(dT[moved] > 1e-3, 1.0, 2.0) * tangent  # near the end only a kink counts
+            self.slope[moved] = np.where(steeper, secant, tangent)
         self.window, self.I_last, self.T_last = step.window, self.I.copy(), self.T.copy()
 
 

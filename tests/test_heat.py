@@ -1,0 +1,156 @@
+"""The heat solver, coupled to ice and brine in equilibrium, against exact solutions of melting and freezing.
+
+The exact solutions stand in tutorials/phase-change/exact.py and are themselves tested in test_exact.py.
+"""
+
+import csv
+import math
+import re
+import sys
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from coupled import ROOT, participant, run
+
+from adapters import ensemble
+from adapters.step import Position, Step
+from participants.macro import heat
+from participants.micro.lever_rule import LeverRule
+from participants.micro.material import CONTROLS, OBSERVABLES, Material
+from scalebridge.checks import load
+
+sys.path.insert(0, str(ROOT / "tutorials" / "phase-change"))
+import exact
+
+XML = (ROOT / "precice-config" / "phase-change.xml").read_text()
+SCALING = (ROOT / "precice-config" / "phase-change.scaling.xml").read_text()
+RHO, C, L, MELTING = 1000.0, 2100.0, 333600.0, 273.15
+ICE, BRINE = 2.22, 0.556
+
+
+@participant(heat.Settings, reads=heat.READS, writes=heat.WRITES)
+def macro(case):
+    heat.main(case)
+
+
+@participant(Material, reads=CONTROLS, writes=OBSERVABLES)
+def micro(case):
+    ensemble.run(case, ensemble.scaled(case, LeverRule(case.settings, case.seed)))
+
+
+def solve(folder, block, material, *, time=3600.0, windows=60, ranks=1):
+    """Run to `time` [s]; return the rows of series.csv and the last snapshot of the micro side."""
+    xml = re.sub(r'<max-time value="[^"]*"', f'<max-time value="{time!r}"', XML)
+    xml = re.sub(r'<time-window-size value="[^"]*"', f'<time-window-size value="{time / windows!r}"', xml)
+    folder.mkdir(exist_ok=True)
+    if ranks > 1:
+        xml = xml.replace(
+            '<provide-mesh name="Macro-Mesh" />', '<provide-mesh name="Macro-Mesh" /><intra-comm:sockets />'
+        )
+    mains = {"Macro": (macro, block), "Micro": (micro, material)}
+    run(folder, xml, mains, scaling=SCALING, ranks={"Macro": ranks}, limit=120.0)
+    with (folder / "Macro" / "series.csv").open() as file:
+        rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+    for name in ("Macro", "Micro"):
+        assert [str(check) for check in load(folder / name / "checks.json") if not check.passed] == []
+    return rows, np.load(max((folder / "Micro" / "snapshots").glob("*.npz")), allow_pickle=False)
+
+
+def orders(errors):
+    """Return the observed orders of convergence between runs that each refine by 2."""
+    return [math.log2(coarse / fine) for coarse, fine in pairwise(errors)]
+
+
+def test_wall_flux_of_a_mushy_zone(tmp_path):
+    """4.550e4 W s^0.5 / m^2: k 2, rho c 4e6, rho L 3.336e8, wall -10 degC, body and end of melting -1.9 degC."""
+    block = {"length": 0.3, "elements": 120, "density": 1000.0, "heat_capacity": 4000.0, "latent_heat": L}
+    block |= {"initial_temperature": MELTING - 1.9 + 1e-3, "wall_temperature": MELTING - 10.0}
+    material = {"salinity": 1.9 / 54.11, "brine": "straight", "ice_conductivity": 2.0, "brine_conductivity": 2.0}
+    for windows in (15, 60):
+        rows, _ = solve(tmp_path / str(windows), block, material, windows=windows)
+        heat_taken = -rows[-1]["energy_inflow"]
+        # n steps of backward Euler after a jump take up too much by 3 / (8 n); the mesh adds its second order
+        assert heat_taken == pytest.approx(2 * 4.550e4 * math.sqrt(3600), rel=3 / (8 * windows) + 2e-3)
+
+
+def similarity(salinity, wall, initial):
+    """Return the exact volume of ice per area [m] after an hour, and the heat [J/m^2] that has come in."""
+    lever = LeverRule(Material(salinity=salinity, brine="straight"), 0)
+    end = lever.phase_diagram.melting_point(salinity)
+    zone = exact.mushy_zone(
+        wall, initial, end, lever.liquid_fraction, lambda phi: phi * BRINE + (1 - phi) * ICE, RHO * C, RHO * L, 1e-9
+    )
+    x = np.linspace(0, LENGTH, 20001)
+    ice = 1 - lever.liquid_fraction(zone.temperature((x[1:] + x[:-1]) / 2, 3600.0))[0]
+    return ice.mean() * LENGTH, zone.heat * math.sqrt(3600)
+
+
+LENGTH, WALL = 0.08, MELTING - 10
+FRONTS = {
+    "Stefan": (0.0, lambda: exact.stefan(C * 10 / L)),
+    "Neumann": (
+        5.0,
+        lambda: exact.neumann(WALL, MELTING, MELTING + 5, exact.Phase(ICE, C, RHO), exact.Phase(BRINE, C, RHO), L),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FRONTS)
+def test_front_of_freezing_as_the_salt_goes_to_zero(tmp_path, name):
+    """Water freezes from the wall: the solver tends to the exact brine, and that to the front of pure water."""
+    above, front_of = FRONTS[name]
+    front = 2 * front_of() * math.sqrt(ICE / (RHO * C) * 3600)
+
+    def freeze(salinity, refine):
+        initial = MELTING - 54.11 * salinity + above + 1e-3
+        block = {"length": LENGTH, "elements": 200 * refine, "initial_temperature": initial, "wall_temperature": WALL}
+        material = {"salinity": salinity, "brine": "straight", "geometry": "layers-x"}
+        rows, snapshot = solve(tmp_path / f"{salinity}-{refine}", block, material, windows=100 * refine)
+        ice, heat_in = similarity(salinity, WALL, initial)
+        found = LENGTH * (1 - snapshot["Liquid-Fraction"]).mean()
+        return abs(found / ice - 1), abs(rows[-1]["energy_inflow"] / heat_in - 1), found
+
+    coarse, fine = freeze(0.01, 1), freeze(0.01, 2)
+    assert orders([coarse[0], fine[0]]) == pytest.approx([1.0], abs=0.2)
+    assert orders([coarse[1], fine[1]]) == pytest.approx([1.0], abs=0.2)
+    assert max(fine[:2]) < 0.01
+
+    nearly_fresh = freeze(0.001, 2)
+    assert nearly_fresh[0] < 0.01
+    # a brine of 10 g/kg has 14 % less ice than fresh water has behind its front, one of 1 g/kg 2 %
+    assert abs(nearly_fresh[2] / front - 1) < 0.03 < 0.1 < abs(fine[2] / front - 1)
+
+
+def test_two_dimensions_give_what_one_gives(tmp_path):
+    """Heat that flows along x alone does not know of y: the same temperatures, and the heat of the same area."""
+    material = {"salinity": 0.035}
+    block = {"length": 0.02, "elements": 10, "initial_temperature": 258.15, "wall_temperature": 275.15}
+    line, along = solve(tmp_path / "line", block, material, time=600.0, windows=5)
+    plane, across = solve(tmp_path / "plane", {**block, "width": 0.01}, material, time=600.0, windows=5)
+    # triangles have their quadrature points elsewhere, so the two differ by the error of the mesh
+    assert plane[-1]["energy_inflow"] / 0.01 == pytest.approx(line[-1]["energy_inflow"], rel=0.02)
+    ends = [s["Temperature"][s["points"][:, 0] > 0.0175].mean() for s in (along, across)]
+    assert ends[0] == pytest.approx(ends[1], abs=0.05)
+
+
+def test_ranks_do_not_change_the_result(tmp_path):
+    """Two ranks of the heat solver exchange what one does, to round-off of the iteration."""
+    block = {"length": 0.02, "elements": 20, "initial_temperature": 258.15, "wall_temperature": 275.15}
+    one, _ = solve(tmp_path / "one", block, {}, time=300.0, windows=5)
+    two, _ = solve(tmp_path / "two", block, {}, time=300.0, windows=5, ranks=2)
+    assert two[-1]["energy_inflow"] == pytest.approx(one[-1]["energy_inflow"], rel=1e-9)
+
+
+def test_steepened_slope():
+    """The secant stands in for the tangent across the kink of complete melting, and not on a smooth branch."""
+    slope, liquid, T = np.array([0.1, 0.1, 0.1]), np.array([0.2, 0.2, 0.5]), np.array([-10.0, -10.0, -5.0])
+    secant = heat.Secant(slope, liquid, T)
+    secant.steepen(Step(Position(window=1), 1.0))
+    assert slope.tolist() == [0.1, 0.1, 0.1]
+    slope[:], liquid[:], T[:] = [0.0, 0.3, 0.1], [1.0, 0.4, 0.50000005], [-2.0, -9.0, -4.9999995]
+    secant.steepen(Step(Position(window=1, iteration=2), 1.0))
+    assert slope == pytest.approx([0.8 / 8, 0.3, 0.1])
+    slope[:] = 0.0
+    secant.steepen(Step(Position(window=2), 1.0))
+    assert slope.tolist() == [0.0, 0.0, 0.0]
