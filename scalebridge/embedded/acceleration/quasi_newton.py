@@ -89,12 +89,12 @@ class QuasiNewton:
         if self._first_iteration:  # the counts of the last window have been logged
             self._deleted, self._dropped = filtered, 0
         step = self._step(self._v.solve(self._residuals, self._preconditioner.weights))
-        if not np.isfinite(step).all():
+        better = self._values + step
+        if not np.isfinite(better).all():
             raise AccelerationError(
                 "the quasi-Newton step is not a number: the coupling iteration diverged, or a participant writes the "
                 "same data in succeeding iterations or does not restore its checkpoint; or try a larger filter limit"
             )
-        better = self._values + step
         keep_within_bounds(better, step, iterates, self._unknowns.slices, self._config.on_bound_violation)
         if self._first_iteration and self._reused == 0 and not self._config.enforce_initial_relaxation:
             if self._v.columns > 0:
@@ -188,6 +188,8 @@ class QuasiNewton:
         self._counts[window] -= 1
         if self._counts[window] == 0:
             del self._counts[window]
+        if not self._counts:
+            self._counts = [0]
 
     def _clear(self, counts: list[int]) -> None:
         """Start with an empty V and W."""
