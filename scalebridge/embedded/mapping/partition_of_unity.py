@@ -17,7 +17,7 @@ from scipy import sparse
 from scalebridge.embedded.mapping import Floats, Integers, MappingError, MeshGeometry
 from scalebridge.embedded.mapping.basis_functions import BasisFunction, create_basis_function
 from scalebridge.embedded.mapping.clustering import Balls, cover
-from scalebridge.embedded.mapping.radial_basis import WORST_CONDITION, basic_inverse, monomials
+from scalebridge.embedded.mapping.radial_basis import ROUNDING, WORST_CONDITION, basic_inverse, is_singular, monomials
 from scalebridge.embedded.mapping.settings import MappingConfig
 
 MARGIN = 1e-14
@@ -147,15 +147,31 @@ def _solve(centres: Floats, function: BasisFunction, terms: int, name: str) -> t
     if terms:
         fit = _polynomial_fit(centres)
         right = right - np.concatenate([np.ones((k, n, 1)), centres], axis=2) @ fit
+    failure = MappingError(
+        f"the partition-of-unity mapping of mesh {name} cannot be set up: the matrix of a cluster is singular. Two "
+        "vertices may be equal, or the support of the basis function is too wide for the distance of the vertices"
+    )
     try:
+        inverse = np.linalg.solve(matrix, right)
         if function.positive_definite:
-            np.linalg.cholesky(matrix)  # fails where the matrix is not positive definite up to rounding
-        return np.linalg.solve(matrix, right), fit
+            factor = np.linalg.cholesky(matrix)
+            singular = is_singular(_diagonals(factor), _diagonals(matrix))
+        else:
+            singular = bool(np.any(_norms(matrix) * _norms(inverse) >= 1.0 / ROUNDING))
     except np.linalg.LinAlgError:
-        raise MappingError(
-            f"the partition-of-unity mapping of mesh {name} cannot be set up: the matrix of a cluster is singular. Two "
-            "vertices may be equal, or the support of the basis function is too wide for the distance of the vertices"
-        ) from None
+        raise failure from None
+    if singular:
+        raise failure
+    return inverse, fit
+
+
+def _diagonals(matrices: Floats) -> Floats:
+    return np.diagonal(matrices, axis1=1, axis2=2)
+
+
+def _norms(matrices: Floats) -> Floats:
+    """Return the largest row sums of matrices (k, n, n), (k,)."""
+    return np.asarray(np.abs(matrices).sum(axis=2).max(axis=1))
 
 
 def _polynomial_fit(centres: Floats) -> Floats:

@@ -20,6 +20,7 @@ from scalebridge.embedded.mapping import Floats, MappingError, MeshGeometry
 from scalebridge.embedded.mapping.basis_functions import BasisFunction, create_basis_function
 from scalebridge.embedded.mapping.settings import MappingConfig
 
+ROUNDING = 10.0 * np.finfo(float).eps
 WORST_CONDITION = 1e5  # of the polynomial system, above which an axis is left out
 
 
@@ -106,9 +107,11 @@ class Factors:
         )
         if positive_definite:
             try:
-                cholesky = cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
+                cholesky = cho_factor(matrix, lower=True, check_finite=False)
             except LinAlgError:
                 raise failure from None
+            if is_singular(np.diag(cholesky[0]), np.diag(matrix)):
+                raise failure
             self._solve: Callable[[Floats], Floats] = lambda right: cho_solve(cholesky, right, check_finite=False)
             return
         with warnings.catch_warnings():
@@ -122,6 +125,11 @@ class Factors:
     def solve(self, right: Floats) -> Floats:
         """Return the solution (n, k) for right sides (n, k)."""
         return np.asarray(self._solve(right))
+
+
+def is_singular(cholesky: Floats, diagonal: Floats) -> bool:
+    """Say whether a diagonal (..., n) of a Cholesky factor is nothing but rounding, given that of the matrix."""
+    return bool(np.any(cholesky**2 <= ROUNDING * diagonal))
 
 
 def monomials(points: Floats) -> Floats:
