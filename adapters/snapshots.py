@@ -25,8 +25,8 @@ class Choice:
     volumes : how many micro volumes, evenly spaced in the order of the points.
     """
 
-    times: int = 10
-    volumes: int = 16
+    times: int = 12
+    volumes: int = 48
 
     @classmethod
     def of(cls, settings: object) -> Choice:

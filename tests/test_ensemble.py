@@ -237,5 +237,5 @@ def test_settings_may_choose_the_snapshots():
     class Chosen:
         snapshots: int = 3
 
-    assert Choice.of(Chosen()) == Choice(times=3, volumes=16)
+    assert Choice.of(Chosen()) == Choice(times=3)
     assert Choice.of(Settings()) == Choice()

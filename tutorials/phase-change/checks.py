@@ -8,6 +8,7 @@ the error of discretisation.
 
 import csv
 import sys
+from functools import partial
 from pathlib import Path
 
 import exact
@@ -22,10 +23,7 @@ from scalebridge.settings import build
 
 def main(run):
     macro = Handout.load(run / "Macro" / "handout.json").settings
-    micro = Handout.load(run / "Micro" / "handout.json").settings
-    material = build(Material, {k: v for k, v in micro.items() if k in Material.__dataclass_fields__}, plain=True)
-    solutions = [solution(macro, material, bound) for bound in (0, 1)]
-
+    solutions = similarity_solutions(run)
     series = read_series(run / "Macro" / "series.csv")
     last, steps = series[-1], len(series)
     t, dx = last["time"], macro["length"] / macro["elements"]
@@ -45,29 +43,37 @@ def main(run):
     checks.save(run / "checks" / "similarity.json", found)
 
 
-def solution(macro, material, bound):
-    """Return the similarity solution with the lower (0) or upper (1) bound of the conductivity."""
-    lever = LeverRule(material, seed=0)
+def similarity_solutions(run):
+    """Return the exact solutions with the lower and the upper bound of the conductivity, for the settings of a run."""
+    macro = Handout.load(run / "Macro" / "handout.json").settings
+    micro = Handout.load(run / "Micro" / "handout.json").settings
+    material = build(Material, {k: v for k, v in micro.items() if k in Material.__dataclass_fields__}, plain=True)
     rho = macro["density"]
-    return exact.mushy_zone(
-        macro["wall_temperature"],
-        macro["initial_temperature"],
-        material.phase_diagram.melting_point(material.salinity),
-        lever.liquid_fraction,
-        lambda phi: hashin_shtrikman(phi, material.ice_conductivity, material.brine_conductivity)[bound],
-        rho * macro["heat_capacity"],
-        rho * macro["latent_heat"],
-    )
+    return [
+        exact.mushy_zone(
+            macro["wall_temperature"],
+            macro["initial_temperature"],
+            material.phase_diagram.melting_point(material.salinity),
+            LeverRule(material, seed=0).liquid_fraction,
+            partial(bound, ice=material.ice_conductivity, brine=material.brine_conductivity),
+            rho * macro["heat_capacity"],
+            rho * macro["latent_heat"],
+        )
+        for bound in (lower_bound, upper_bound)
+    ]
 
 
-def hashin_shtrikman(phi, ice, brine):
-    """Return the bounds of the conductivity of ice with a fraction phi of worse conducting brine, in two dimensions.
+def lower_bound(phi, ice, brine):
+    """Return the least conductivity of ice with a fraction phi of worse conducting brine, in two dimensions.
 
     Z. Hashin and S. Shtrikman, J. Appl. Phys. 33, 3125 (1962), with the 3 k of their three dimensions as 2 k.
     """
-    lower = brine + (1 - phi) / (1 / (ice - brine) + phi / (2 * brine))
-    upper = ice + phi / (1 / (brine - ice) + (1 - phi) / (2 * ice))
-    return lower, upper
+    return brine + (1 - phi) / (1 / (ice - brine) + phi / (2 * brine))
+
+
+def upper_bound(phi, ice, brine):
+    """Return the largest conductivity of the same mixture."""
+    return ice + phi / (1 / (brine - ice) + (1 - phi) / (2 * ice))
 
 
 def read_series(path):

@@ -1,0 +1,53 @@
+"""Every tutorial runs, on the engine under test, meets its checks, and gives what it gave when it was recorded."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+ENGINE = os.environ.get("ENGINE", "embedded")
+SMALL = ["Macro.settings.elements=40", "Micro.settings.cells=16"]
+
+
+def run(case, folder, *, variant=None, overrides=()):
+    """Run a tutorial; return its summary."""
+    command = [sys.executable, "-m", "scalebridge", "run", case, "--engine", ENGINE, "--plain", "--out", str(folder)]
+    command += ["--variant", variant] if variant else []
+    command += [word for override in overrides for word in ("--set", override)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads((folder / "summary.json").read_text())
+
+
+def values(summary):
+    return {check["name"]: check["value"] for check in summary["checks"]}
+
+
+def test_phase_change_in_equilibrium_repeats_the_record(tmp_path):
+    summary = run("phase-change", tmp_path / "run", variant="lever-rule")
+    recorded = json.loads((ROOT / "tutorials" / "phase-change" / "reference" / "lever-rule.json").read_text())
+    assert summary["engine"]["name"] == ENGINE
+    assert values(summary).keys() == recorded.keys()
+    for name in ("heat through the wall", "front of complete melting"):
+        assert values(summary)[name] == pytest.approx(recorded[name], rel=1e-7)
+    assert (tmp_path / "run" / "phase-change.png").stat().st_size > 10_000
+
+
+def test_phase_change_with_resolved_salt(tmp_path):
+    summary = run("phase-change", tmp_path / "run", overrides=SMALL)
+    found = values(summary)
+    assert {"energy balance, worst window", "salt gained or lost in a volume", "heat through the wall"} <= found.keys()
+    assert all(check["passed"] for check in summary["checks"])
+
+    pyvista = pytest.importorskip("pyvista")
+    fields = pyvista.get_reader(tmp_path / "run" / "Macro" / "fields" / "fields.pvd")
+    fields.set_active_time_value(fields.time_values[-1])
+    temperature = fields.read()[0]["Temperature"]
+    assert temperature.min() == pytest.approx(263.15, abs=0.1)
+    assert temperature.max() == pytest.approx(283.15)
+    volumes = pyvista.read(max((tmp_path / "run" / "Micro" / "snapshots").glob("*.vti")))
+    assert 0.0 <= volumes["liquid-indicator"].min() <= volumes["liquid-indicator"].max() == 1.0
