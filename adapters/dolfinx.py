@@ -18,7 +18,7 @@ import contextlib
 with contextlib.suppress(ImportError):  # brings MPI where DOLFINx comes as this wheel, and must come first
     import dolfinx_solver  # noqa: F401
 with contextlib.suppress(ImportError):  # breaks where it is imported after dolfinx.fem.petsc
-    import h5py  # type: ignore[import-untyped] # noqa: F401
+    import h5py  # noqa: F401
 
 # isort: on
 from abc import ABC, abstractmethod

@@ -14,19 +14,24 @@ T_k jumped over the kink at complete melting, s is the secant instead, or Newton
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from dolfinx import fem, mesh
 from dolfinx.fem.petsc import LinearProblem
 from mpi4py import MPI
+from numpy.typing import NDArray
 from ufl import TestFunction, TrialFunction, grad, inner, lhs, rhs
 
 from adapters.balance import Balance
 from adapters.coupling import Coupling
 from adapters.dolfinx import FieldOutput, QuadraturePoints
-from adapters.participant import participant
+from adapters.participant import Case, participant
+from adapters.step import Step
 from scalebridge.fields import Field
 from scalebridge.settings import setting
+
+Array = NDArray[np.float64]
 
 READS = {
     "Liquid-Fraction": Field("1"),
@@ -50,7 +55,7 @@ class Settings:
     wall_temperature: float = setting("268.15 K", "temperature of the wall x = 0", above=0)
 
 
-def main(case):
+def main(case: Case[Settings]) -> None:
     s = case.settings
     rho, c, L = s.density, s.heat_capacity, s.latent_heat
     domain = block(s)
@@ -66,7 +71,7 @@ def main(case):
         points.write("Temperature", T)
         T_k = points.sent("Temperature")
 
-        def residual(T, I):
+        def residual(T: Any, I: Any) -> Any:
             stored = rho * c * (T - T_old) + rho * L * (I - I.old)
             return stored * v * points.dx + dt * inner(K.old * grad(T), grad(v)) * points.dx
 
@@ -88,7 +93,7 @@ def main(case):
         balance.check()
 
 
-def block(s):
+def block(s: Settings) -> mesh.Mesh:
     """Return the mesh: an interval, or a rectangle of triangles about as wide as long."""
     if s.width == 0:
         return mesh.create_interval(MPI.COMM_WORLD, s.elements, [0.0, s.length])
@@ -99,11 +104,11 @@ def block(s):
 class Secant:
     """Takes the secant of the last two iterates in a window for the slope d<I>/dT where the tangent misleads."""
 
-    def __init__(self, slope, I, T):
+    def __init__(self, slope: Array, I: Array, T: Array) -> None:
         self.slope, self.I, self.T = slope, I, T
-        self.window = 0
+        self.window, self.I_last, self.T_last = 0, I, T
 
-    def steepen(self, step):
+    def steepen(self, step: Step) -> None:
         if step.window == self.window:
             dT = np.abs(self.T - self.T_last)
             moved = dT > 1e-6  # [K]; below, the difference of liquid fractions is round-off
