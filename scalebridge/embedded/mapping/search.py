@@ -6,6 +6,8 @@ makes building and searching a tree three times as fast for a million unordered 
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from scipy.spatial import cKDTree
 
@@ -135,24 +137,12 @@ class ElementSearch:
         """Return all pairs (indices of points, elements) whose box is within `radius` (m,) of the point."""
         if len(points) == 0:
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-        pairs = [self._within(points, radius, *each) for each in self._classes]
-        rows, elements = (np.concatenate(part) for part in zip(*pairs, strict=True))
-        near = self.box_distance(points[rows], elements) <= radius[rows]
-        return rows[near], elements[near]
-
-    def _within(
-        self, points: Floats, radius: Floats, tree: cKDTree, members: Integers, reach: float
-    ) -> tuple[Integers, Integers]:
-        rows, elements = [], []
-        pending = np.arange(len(points))
-        count = 8
-        while len(pending):
-            count = min(2 * count, tree.n)
-            distance, index = tree.query(points[pending], k=np.arange(1, count + 1), workers=-1)
-            limit = radius[pending] + reach
-            done = (distance[:, -1] > limit) | (count == tree.n)
-            row, column = np.nonzero((distance <= limit[:, None]) & done[:, None])
-            rows.append(pending[row])
-            elements.append(members[index[row, column]])
-            pending = pending[~done]
-        return np.concatenate(rows), np.concatenate(elements)
+        rows, elements = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+        for tree, members, reach in self._classes:
+            found = tree.query_ball_point(points, radius + reach, workers=-1)
+            count = np.fromiter(map(len, found), dtype=np.int64, count=len(points))
+            rows = np.concatenate([rows, np.repeat(np.arange(len(points)), count)])
+            near = np.fromiter(itertools.chain.from_iterable(found), dtype=np.int64, count=int(count.sum()))
+            elements = np.concatenate([elements, members[near]])
+        inside = self.box_distance(points[rows], elements) <= radius[rows]
+        return rows[inside], elements[inside]
