@@ -189,6 +189,7 @@ def serve[S](
 
 def _fail(progress: ProgressWriter, error: Exception) -> NoReturn:
     """End this process at once, with all its ranks: a coupling library may wait for its partners at exit."""
+    sys.stdout.flush()  # what it printed before comes before
     if isinstance(error, ConfigurationError | CouplingError):  # speak for themselves
         print(error, file=sys.stderr)
     else:
