@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scalebridge.embedded.waveform import Floats
 
 Ids = NDArray[np.int32]
+EVERYTHING = slice(None)
 
 
 class MisuseError(RuntimeError):
@@ -87,6 +88,18 @@ def ids(value: Any, size: int, what: str, call: str) -> Ids:
             "numbers that set_mesh_vertices() or get_mesh_vertex_ids_and_coordinates() return"
         )
     return flat
+
+
+def which(value: Any, numbers: Ids, what: str, call: str) -> tuple[Ids | slice, int]:
+    """Return vertex numbers as an index into data, and how many they are; `numbers` are all of the mesh in order.
+
+    All vertices in order, which is what most programs pass, become a slice: nothing has to be looked up then.
+    """
+    plain = isinstance(value, np.ndarray) and value.shape == numbers.shape and value.dtype.kind in "iu"
+    if plain and np.count_nonzero(value == numbers) == len(numbers):
+        return EVERYTHING, len(numbers)
+    given = ids(value, len(numbers), what, call)
+    return given, len(given)
 
 
 def corners(value: Any, count: int, size: int, call: str) -> NDArray[np.int64]:

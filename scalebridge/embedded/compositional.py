@@ -39,7 +39,7 @@ class Composition:
 
     @property
     def window_start(self) -> float:
-        return min(s.window_start for s in self.schemes)
+        return min([s.window_start for s in self.schemes])
 
     @property
     def windows(self) -> int:
@@ -53,10 +53,10 @@ class Composition:
         return self.leader.ongoing()
 
     def complete(self) -> bool:
-        return any(s.complete for s in self.active)
+        return True in [s.complete for s in self.active]
 
     def max_step(self) -> float:
-        return min(s.max_step() for s in self.active)
+        return min([s.max_step() for s in self.active])
 
     def add_time(self, dt: float) -> bool:
         """Progress in time and say whether this reaches the end of a window of some scheme."""

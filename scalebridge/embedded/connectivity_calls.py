@@ -9,22 +9,16 @@ from numpy.typing import NDArray
 
 from scalebridge.embedded import arguments
 from scalebridge.embedded.arguments import MisuseError
-from scalebridge.embedded.meshes import Mesh
+from scalebridge.embedded.checks import Checks
 from scalebridge.embedded.waveform import Floats
 
 Corners = NDArray[np.int64]
 
 
-class ConnectivityCalls:
+class ConnectivityCalls(Checks):
     """Mixed into Participant; what nobody needs is not kept."""
 
     _connected_meshes: set[str]
-
-    def _mesh(self, mesh_name: str | bytes, call: str) -> Mesh:
-        raise NotImplementedError
-
-    def _modifiable(self, mesh_name: str | bytes, call: str) -> Mesh:
-        raise NotImplementedError
 
     def requires_mesh_connectivity_for(self, mesh_name: str | bytes) -> bool:
         """Say whether edges, triangles and tetrahedra of a mesh are needed by anybody."""

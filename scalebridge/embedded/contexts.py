@@ -7,16 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from scalebridge.embedded import mapping
+from scalebridge.embedded.arguments import Ids
 from scalebridge.embedded.config import Key
 from scalebridge.embedded.mapping.settings import MappingConfig
 from scalebridge.embedded.meshes import Datum, Mesh
 from scalebridge.embedded.tolerance import ZERO, at_most
 from scalebridge.embedded.waveform import Floats
-
-Ids = NDArray[np.int32]
 
 
 class PreparedMapping:
@@ -76,9 +74,9 @@ class WriteContext:
     _writer: mapping.PointWriter | None = None
     _collected: Any = None
 
-    def write(self, ids: Ids, values: Floats) -> None:
+    def write(self, ids: Ids | slice, values: Floats) -> None:
         """Put values (m, components) at vertices (m,) into the buffer."""
-        if self._buffer is None and is_everything(ids, self.datum.mesh.size):
+        if self._buffer is None and isinstance(ids, slice):
             self._buffer = values.copy()
             return
         if self._buffer is None:
@@ -86,7 +84,7 @@ class WriteContext:
         self._buffer = _grown(self._buffer, self.datum.mesh.size)
         self._buffer[ids] = values
 
-    def write_slopes(self, ids: Ids, slopes: Floats) -> None:
+    def write_slopes(self, ids: Ids | slice, slopes: Floats) -> None:
         """Put gradients (m, components, dimensions) into the buffer."""
         if self._slopes is None:
             self._slopes = np.zeros(self.datum.slopes_shape)
@@ -138,10 +136,10 @@ class ReadContext:
     _reader: mapping.PointReader | None = None
     _coefficients: tuple[float, Any] | None = None
 
-    def read(self, ids: Ids, time: float) -> Floats:
+    def read(self, ids: Ids | slice, time: float) -> Floats:
         """Return the values (m, components) at vertices (m,) and `time`, as a new array."""
         values = self.datum.waveform.sample(time)
-        return values.copy() if is_everything(ids, len(values)) else values[ids]
+        return values[ids].copy() if isinstance(ids, slice) else values[ids]
 
     def read_at(self, points: Floats, time: float) -> Floats:
         """Return the values (m, components) at points (m, dimensions) and `time`, mapped just in time."""
@@ -166,15 +164,6 @@ class ReadContext:
 
     def forget_coefficients(self) -> None:
         self._coefficients = None
-
-
-def is_everything(ids: Ids, size: int) -> bool:
-    """Say whether `ids` are all vertices in their order."""
-    if len(ids) != size:
-        return False
-    if size == 0:
-        return True
-    return bool(ids[0] == 0 and ids[-1] == size - 1 and (size <= 2 or (np.diff(ids) == 1).all()))
 
 
 def _grown(values: Floats, size: int) -> Floats:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-
-import numpy as np
+from math import prod
 
 from scalebridge.embedded.config import Key
 from scalebridge.embedded.meshes import Datum
@@ -46,9 +45,7 @@ class CouplingData:
 
     def move_to_next_window(self) -> None:
         """Begin the next window with the latest sample of this one."""
-        if len(self.waveform.stamps) > 1:
-            self.waveform.keep_last()
-        self.previous = self.waveform.copy()
+        self.waveform.keep_last()
 
     def initialize_with_zero(self, time: float) -> None:
         self.waveform.put(time, *self.datum.zeros())
@@ -79,22 +76,23 @@ def decode_head(head: bytes) -> tuple[bool, float]:
 def decode_data(head: bytes, floats: Floats, data: Sequence[CouplingData], time: float) -> None:
     """Put what was received into the waveforms of `data`; last samples go to `time`."""
     position = 0
-
-    def take(shape: tuple[int, ...]) -> Floats:
-        nonlocal position
-        size = int(np.prod(shape))
-        part = floats[position : position + size].reshape(shape)
-        position += size
-        return part
-
     for i, d in enumerate(data):
         (k,) = _COUNT.unpack_from(head, _HEAD.size + i * _COUNT.size)
-        times = take((k,)).tolist() if d.substeps else [time]
-        samples = [take(d.datum.shape) for _ in times]
-        slopes: list[Floats | None] = [None] * k
-        if d.datum.has_gradients:
-            slopes = [take(d.datum.slopes_shape) for _ in times]
+        times = [time]
         if d.substeps:
+            times = floats[position : position + k].tolist()
+            position += k
             d.waveform.clear()
+        samples, position = _take(floats, position, k, d.datum.shape)
+        slopes: Sequence[Floats | None] = [None] * k
+        if d.datum.has_gradients:
+            slopes, position = _take(floats, position, k, d.datum.slopes_shape)
         for t, sample, slope in zip(times, samples, slopes, strict=True):
             d.waveform.put(t, sample, slope)
+
+
+def _take(floats: Floats, position: int, count: int, shape: tuple[int, ...]) -> tuple[list[Floats], int]:
+    """Return `count` arrays of a shape from `position` on, and the position after them."""
+    size = prod(shape)
+    ends = range(position + size, position + (count + 1) * size, size) if size else [position] * count
+    return [floats[end - size : end].reshape(shape) for end in ends], position + count * size

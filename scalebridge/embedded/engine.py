@@ -9,7 +9,7 @@ from scalebridge.embedded import schemes
 from scalebridge.embedded.actions import Action
 from scalebridge.embedded.actions import create as create_action
 from scalebridge.embedded.compositional import Composition
-from scalebridge.embedded.config import Configuration, Key
+from scalebridge.embedded.config import Configuration
 from scalebridge.embedded.contexts import run_mappings
 from scalebridge.embedded.fields import Fields
 from scalebridge.embedded.log import Log
@@ -27,29 +27,26 @@ class Engine(Fields):
         self.log = log
         self.actions: list[Action] = [create_action(a, self.meshes, self.data) for a in self.me.actions]
         self.coupling = Composition([schemes.create(s, me, self.data, log) for s in configuration.schemes_of(me)])
+        self._received_again = self.coupling.received_again()
+        self._needs_substeps = self.coupling.requires_substeps()
         self.output = Output(self.me, self.meshes, self.data)
         self.channels: dict[str, Channel] = {}
         self._advances = 0
+        self._look_around()
 
     # --- what the program may ask --------------------------------------------------------------------------------
 
-    @property
-    def time(self) -> float:
-        return self.coupling.time
+    def _look_around(self) -> None:
+        """Keep where the coupling stands, as programs ask more often than it changes."""
+        self.time = self.coupling.time
+        self.ongoing = self.coupling.ongoing()
+        self.complete = self.coupling.complete()
+        self.max_step = self.coupling.max_step() if self.ongoing else 0.0
 
     @property
     def seconds_waited(self) -> float:
         """Wall seconds spent waiting for partners."""
         return sum(c.seconds_waited for c in self.channels.values())
-
-    def ongoing(self) -> bool:
-        return self.coupling.ongoing()
-
-    def complete(self) -> bool:
-        return self.coupling.complete()
-
-    def max_step(self) -> float:
-        return self.coupling.max_step()
 
     def requires(self, action: str) -> bool:
         return self.coupling.requires(action)
@@ -73,6 +70,7 @@ class Engine(Fields):
         self.coupling.initialize()
         run_mappings(self.reads.values(), None, skip_zero=True)
         self._act("read-mapping-post")
+        self._look_around()
         self.output.initial()
         self._say_state()
 
@@ -97,9 +95,9 @@ class Engine(Fields):
         self._advances += 1
         at_window_end = self.coupling.add_time(dt)
         reached = self.coupling.time
-        received = self.coupling.received_again()
+        keep = at_window_end or self._needs_substeps
         for write in self.writes.values():
-            if at_window_end or self.coupling.requires_substeps():
+            if keep:
                 write.store(reached)
             else:
                 write.discard()
@@ -107,20 +105,21 @@ class Engine(Fields):
             run_mappings(self.writes.values(), self.coupling.window_start, skip_zero=False)
             self._act("write-mapping-post")
         self.coupling.advance()
+        self._look_around()
         if at_window_end:
-            self._after_window(received)
+            self._after_window()
         self._say_state()
 
-    def _after_window(self, received: dict[Key, bool]) -> None:
-        now, complete = self.coupling.time, self.coupling.complete()
-        if complete:
+    def _after_window(self) -> None:
+        if self.complete:
+            start = self.coupling.window_start
             for datum in self.data.values():
-                datum.waveform.trim_before(self.coupling.window_start)
+                datum.waveform.trim_before(start)
         else:
             for write in self.writes.values():
-                write.trim_after(now)
+                write.trim_after(self.time)
         for read in self.reads.values():
-            read.prepare_for(received, now, complete=complete)
+            read.prepare_for(self._received_again, self.time, complete=self.complete)
         run_mappings(self.reads.values(), None, skip_zero=False)
         self._act("read-mapping-post")
         for read in self.reads.values():
@@ -128,9 +127,9 @@ class Engine(Fields):
         self.output.after_window(
             window=self.coupling.windows - 1,
             advances=self._advances,
-            complete=complete,
-            final=not self.coupling.ongoing(),
-            time=now,
+            complete=self.complete,
+            final=not self.ongoing,
+            time=self.time,
         )
 
     def _say_state(self) -> None:
@@ -148,8 +147,7 @@ class Engine(Fields):
             for channel in self.channels.values():
                 channel.send(b"ping")
             for channel in self.channels.values():
-                channel.doing = "waiting for it in finalize()"
-                channel.receive()
+                channel.receive(lambda: "waiting for it in finalize()")
         self.close()
 
     def close(self) -> None:

@@ -24,9 +24,7 @@ def exchange_meshes(
     for name in sorted(meshes):
         received = me.received(name)
         if received is not None:
-            channel = channels[received.provider]
-            channel.doing = f'waiting for its mesh "{name}"'
-            _receive(channel, meshes[name])
+            _receive(channels[received.provider], meshes[name])
             continue
         for other in configuration.participants:
             theirs = other.received(name)
@@ -41,7 +39,7 @@ def _send(channel: Channel, mesh: Mesh) -> None:
 
 
 def _receive(channel: Channel, mesh: Mesh) -> None:
-    head, floats = channel.receive()
+    head, floats = channel.receive(lambda: f'waiting for its mesh "{mesh.name}"')
     size, *counts = _COUNTS.unpack_from(head)
     mesh.add_vertices(floats.reshape(size, mesh.dimensions))
     position = _COUNTS.size

@@ -23,6 +23,7 @@ class Mesh:
         self.locked = False
         self._parts: list[Floats] = []
         self._size = 0
+        self._numbers = np.arange(0, dtype=np.int32)
         self._cells: dict[str, list[Integers]] = {kind: [] for kind in CORNERS}
 
     @property
@@ -36,6 +37,13 @@ class Mesh:
         if len(self._parts) != 1:
             self._parts = [np.concatenate([np.empty((0, self.dimensions)), *self._parts])]
         return self._parts[0]
+
+    @property
+    def numbers(self) -> NDArray[np.int32]:
+        """The numbers of all vertices in order, (n,)."""
+        if len(self._numbers) != self._size:
+            self._numbers = np.arange(self._size, dtype=np.int32)
+        return self._numbers
 
     def add_vertices(self, positions: Floats) -> NDArray[np.int32]:
         """Append vertices (m, dimensions) and return their numbers."""

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scalebridge.embedded.arguments import MisuseError
+from scalebridge.embedded.arguments import EVERYTHING, MisuseError
 from scalebridge.embedded.config import Configuration
 from scalebridge.embedded.contexts import ReadContext, WriteContext
 from scalebridge.embedded.engine import Engine
@@ -47,7 +47,7 @@ class RankedEngine(Fields):
             )
         self._rank = rank
         self._counts: dict[str, list[int]] = {}
-        self._state: dict[str, Any] = {}
+        self._required: set[str] = set()
         self._asked: set[str] = set()
         self._whole: Engine | None = None
         _abort_on_error(self._comm)
@@ -58,32 +58,24 @@ class RankedEngine(Fields):
 
     # --- what the program may ask --------------------------------------------------------------------------------
 
-    @property
-    def time(self) -> float:
-        return float(self._state["time"])
-
-    @property
-    def seconds_waited(self) -> float:
-        """Wall seconds that rank 0 has spent waiting for partners, up to the last advance."""
-        return float(self._state["waited"])
-
-    def ongoing(self) -> bool:
-        return bool(self._state["ongoing"])
-
-    def complete(self) -> bool:
-        return bool(self._state["complete"])
-
-    def max_step(self) -> float:
-        return float(self._state["max_step"])
+    def _take_note(self, state: dict[str, Any]) -> None:
+        """Keep where the coupling stands, on this rank as on rank 0."""
+        self.time = float(state["time"])
+        self.ongoing = bool(state["ongoing"])
+        self.complete = bool(state["complete"])
+        self.max_step = float(state["max_step"])
+        self.seconds_waited = float(state["waited"])
+        self._required = set(state["required"])
+        self._asked.clear()
 
     def requires(self, action: str) -> bool:
         self._asked.add(action)
         if self._whole is not None:
             self._whole.requires(action)
-        return action in self._state["required"]
+        return action in self._required
 
     def missing(self, action: str) -> bool:
-        return action in self._state["required"] and action not in self._asked
+        return action in self._required and action not in self._asked
 
     # --- the course of events ------------------------------------------------------------------------------------
 
@@ -137,20 +129,20 @@ class RankedEngine(Fields):
             else:
                 state = self._how_things_stand()
         text = self._everywhere_bytes(json.dumps(state).encode())
-        self._asked.clear()
         if error is not None:
             raise error
-        self._state = json.loads(text)
-        if "error" in self._state:
-            raise MisuseError(f"rank 0 of participant {self.me.name}: {self._state['error']}")
+        state = json.loads(text)
+        if "error" in state:
+            raise MisuseError(f"rank 0 of participant {self.me.name}: {state['error']}")
+        self._take_note(state)
 
     def _how_things_stand(self) -> dict[str, Any]:
         whole = self._engine
         return {
             "time": whole.time,
-            "ongoing": whole.ongoing(),
-            "complete": whole.complete(),
-            "max_step": whole.max_step(),
+            "ongoing": whole.ongoing,
+            "complete": whole.complete,
+            "max_step": whole.max_step,
             "required": [a for a in _ACTIONS if whole.missing(a)],
             "waited": whole.seconds_waited,
         }
@@ -219,10 +211,9 @@ class RankedEngine(Fields):
         return total
 
     def _hand_in(self, context: WriteContext, values: Floats, slopes: Floats | None) -> None:
-        ids = np.arange(len(values), dtype=np.int32)
-        context.write(ids, values)
+        context.write(EVERYTHING, values)
         if slopes is not None:
-            context.write_slopes(ids, slopes)
+            context.write_slopes(EVERYTHING, slopes)
 
     def _hand_out(self) -> None:
         for key, context in self.reads.items():

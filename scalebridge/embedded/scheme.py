@@ -34,6 +34,7 @@ class Scheme:
     ----------
     first : whether this participant does its step before its partner sees data (it never accelerates).
     window_size : of the current window, None where this participant sets it by its own step.
+    at_window_end : whether the last step of the program reached the end of the window.
     windows : number of the current time window, from 1.
     iterations : number of the current iteration, from 1.
     required, fulfilled : what the program has to ask for before it may advance, and what it has asked for.
@@ -44,6 +45,8 @@ class Scheme:
         self.me = me
         self.log = log
         self.first = me != config.controller
+        self.implicit = config.implicit
+        self.partners = tuple(p for p in config.participants if p != me)
         self.clock = Clock(config.max_time)
         self.window_size = self.next_window_size = config.time_window_size
         self.windows = 1
@@ -51,6 +54,7 @@ class Scheme:
         self.converged = False
         self.complete = False
         self.initialized = False
+        self.at_window_end = False
         self._advancing = False
         self.required: set[str] = set()
         self.fulfilled: set[str] = set()
@@ -88,14 +92,6 @@ class Scheme:
     def _flat(by_partner: Mapping[str, Sequence[CouplingData]]) -> list[CouplingData]:
         return [d for group in by_partner.values() for d in group]
 
-    @property
-    def implicit(self) -> bool:
-        return self.config.implicit
-
-    @property
-    def partners(self) -> tuple[str, ...]:
-        return tuple(p for p in self.config.participants if p != self.me)
-
     # --- time ----------------------------------------------------------------------------------------------------
 
     @property
@@ -117,9 +113,6 @@ class Scheme:
             return 0.0
         return self.clock.until_end() if self.window_size is None else self.clock.until_window_end(self.window_size)
 
-    def at_window_end(self) -> bool:
-        return self.window_size is None or self.clock.at_window_end(self.window_size)
-
     def add_time(self, dt: float) -> bool:
         """Progress in time by a step of the program and say whether this reaches the end of the window."""
         if self.window_size is None and dt >= 1.7976931348623157e308:
@@ -127,13 +120,15 @@ class Scheme:
                 "advance() was called with the largest number there is. This participant sets the time window size, "
                 "so pass the step that it has made, for example min(dt, get_max_time_step_size())"
             )
-        if not at_least(self.max_step(), dt):
+        largest = self.max_step()
+        if not at_least(largest, dt):
             raise SchemeError(
                 f"advance({dt}) goes beyond the end of the time window: the largest step allowed now is "
-                f"{self.max_step()}. Use dt = min(dt, get_max_time_step_size())"
+                f"{largest}. Use dt = min(dt, get_max_time_step_size())"
             )
         self.clock.progress_by(dt)
-        return self.at_window_end()
+        self.at_window_end = self.window_size is None or self.clock.at_window_end(self.window_size)
+        return self.at_window_end
 
     def _window_end(self) -> float:
         """Return the time at the end of the current window."""
@@ -155,9 +150,7 @@ class Scheme:
         data = self.receives.get(partner, [])
         if not data and not always:
             return
-        channel = self.channels[partner]
-        channel.doing = self._doing(next_window)
-        head, floats = channel.receive()
+        head, floats = self.channels[partner].receive(lambda: self._doing(next_window))
         converged, window = decode_head(head)
         self._learn(partner, converged, window)
         time = self.clock.ahead(self.next_window_size or 0.0) if next_window else self.clock.time
@@ -199,14 +192,14 @@ class Scheme:
         """Do the first half of an advance."""
         self.check_required()
         self.complete = False
-        if self.at_window_end():
+        if self.at_window_end:
             self.windows += 1  # taken back if the window is to be repeated
             self._advancing = True
             self._exchange_first()
 
     def second_exchange(self) -> None:
         """Do the second half of an advance."""
-        if not self.at_window_end():
+        if not self.at_window_end:
             return
         self._exchange_second()
         self._advancing = False
@@ -235,10 +228,11 @@ class Scheme:
 
     def check_required(self) -> None:
         """Raise if the program has not asked for something it has to do."""
+        if not self.required:
+            return
         calls = {READ_CHECKPOINT: "requires_reading_checkpoint", WRITE_CHECKPOINT: "requires_writing_checkpoint"}
-        for action, call in calls.items():
-            if action in self.required - self.fulfilled:
-                raise SchemeError(f"advance() was called, but {action} is required: call {call}() before")
+        for action in self.required - self.fulfilled:
+            raise SchemeError(f"advance() was called, but {action} is required: call {calls[action]}() before")
         self.required.clear()
         self.fulfilled.clear()
 

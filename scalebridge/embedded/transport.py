@@ -4,6 +4,10 @@ A message is a few bytes and an array of floats. Small arrays travel in the sock
 copied into anonymous shared memory, whose file descriptor was sent over the socket, and copied out by the receiver.
 There are two slots, so that a sender is held up only when it is two large messages ahead. Nothing has a name in any
 file system, so nothing is left behind however a process ends, and a closed socket wakes whoever waits for it.
+
+Whoever waits looks a few times for what comes before it lets the system put it to sleep, as waking up takes longer
+than an idle partner takes to answer. Where looking does not help (the partner computes, or has no processor of its own)
+it is tried less and less often.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ import socket
 import struct
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +31,8 @@ _FRAME = struct.Struct("<IQb3x")  # bytes of the head, number of floats, slot (-
 _NEW_SEGMENT = -2
 _INLINE = -1
 _DESCRIPTORS = b"fd"
+_LOOKING = 100e-6 if (os.cpu_count() or 1) > 1 else 0.0  # seconds of looking before going to sleep
+_SELDOM = 63  # messages without looking, at most
 
 
 class PartnerError(RuntimeError):
@@ -48,9 +54,9 @@ class Channel:
         self.partner = partner
         self.process = process
         self.seconds_waited = 0.0
-        self.doing = "waiting for its data"
+        self._pause = self._skip = 0  # messages without looking: how many, and how many are left
         self._socket = connection
-        self._buffer = bytearray(_FRAME.size + 2 * INLINE)
+        self._buffer = memoryview(bytearray(2 * INLINE))
         self._out: _Segment | None = None
         self._in: _Segment | None = None
 
@@ -58,36 +64,36 @@ class Channel:
 
     def send(self, head: bytes, arrays: Sequence[Floats] = ()) -> None:
         """Send `head` and all floats of `arrays`, one after the other."""
-        count = sum(a.size for a in arrays)
+        count = 0
+        for array in arrays:
+            count += array.size
         try:
             if count * 8 <= INLINE:
-                frame = [_FRAME.pack(len(head), count, _INLINE), head, *(a.tobytes() for a in arrays)]
+                frame = [_FRAME.pack(len(head), count, _INLINE), *[a.tobytes() for a in arrays], head]
                 self._socket.sendall(b"".join(frame))
             else:
                 self._send_shared(head, arrays, count)
         except (BrokenPipeError, ConnectionResetError):
-            raise self._ended() from None
+            raise self._ended(lambda: "sending data to it") from None
 
     def _send_shared(self, head: bytes, arrays: Sequence[Floats], count: int) -> None:
-        slot: int
+        theirs: list[int] = []
+        slot = _NEW_SEGMENT
         if self._out is None or self._out.floats < count:
             if self._out is not None:
                 self._out.close()
             self._out, theirs = _Segment.create(count)
-            slot = _NEW_SEGMENT
         else:
             before = time.perf_counter()
             slot = self._out.take_slot()
             self.seconds_waited += time.perf_counter() - before
-            if slot < 0:
-                raise self._ended()
         target = self._out.slot(max(slot, 0))
         position = 0
         for array in arrays:
             target[position : position + array.size] = array.reshape(-1)
             position += array.size
         self._socket.sendall(_FRAME.pack(len(head), count, slot) + head)
-        if slot == _NEW_SEGMENT:
+        if theirs:
             self._socket.sendall(struct.pack("<Q", self._out.floats))
             socket.send_fds(self._socket, [_DESCRIPTORS], theirs)
             for descriptor in theirs:
@@ -95,15 +101,24 @@ class Channel:
 
     # --- receiving -----------------------------------------------------------------------------------------------
 
-    def receive(self) -> tuple[bytes, Floats]:
-        """Wait for the next message and return its head and its floats (an array of its own)."""
+    def receive(self, doing: Callable[[], str]) -> tuple[bytes, Floats]:
+        """Wait for the next message and return its head and its floats (an array of its own).
+
+        `doing` says what this end is doing, should the other one end meanwhile.
+        """
+        try:
+            return self._receive()
+        except (EOFError, ConnectionResetError):
+            raise self._ended(doing) from None
+
+    def _receive(self) -> tuple[bytes, Floats]:
         before = time.perf_counter()
-        self._read(_FRAME.size)
-        self.seconds_waited += time.perf_counter() - before
-        head_size, count, slot = _FRAME.unpack_from(self._buffer)
+        frame = self._read(_FRAME.size, 0.0 if self._skip else before + _LOOKING)
+        self._learn(time.perf_counter() - before)
+        head_size, count, slot = _FRAME.unpack(frame)
         if slot == _INLINE:
-            body = self._read(head_size + 8 * count)
-            return bytes(body[:head_size]), np.frombuffer(bytes(body[head_size:]), np.float64)
+            body = bytes(self._read(8 * count + head_size))
+            return body[8 * count :], np.frombuffer(body, np.float64, count)
         head = bytes(self._read(head_size))
         if slot == _NEW_SEGMENT:
             self._accept_segment()
@@ -113,34 +128,45 @@ class Channel:
         self._in.give_back(slot)
         return head, values
 
+    def _learn(self, waited: float) -> None:
+        """Count the seconds, and decide whether looking for the next message is worth it."""
+        self.seconds_waited += waited
+        if self._skip:
+            self._skip -= 1
+        elif waited < _LOOKING:
+            self._pause = 0
+        else:
+            self._pause = self._skip = min(2 * self._pause + 1, _SELDOM)
+
     def _accept_segment(self) -> None:
         (floats,) = struct.unpack("<Q", self._read(8))
         _, descriptors, _, _ = socket.recv_fds(self._socket, len(_DESCRIPTORS), 2)
         if len(descriptors) != 2:
-            raise self._ended()
+            raise EOFError
         if self._in is not None:
             self._in.close()
         for descriptor in descriptors:
             os.set_inheritable(descriptor, False)
         self._in = _Segment(descriptors[0], socket.socket(fileno=descriptors[1]), floats)
 
-    def _read(self, size: int) -> memoryview:
-        view = memoryview(self._buffer)[:size] if size <= len(self._buffer) else memoryview(bytearray(size))
+    def _read(self, size: int, looking: float = 0.0) -> memoryview:
+        """Return the next `size` bytes, valid until the next call; until the time `looking` do not go to sleep."""
+        view = self._buffer[:size] if size <= len(self._buffer) else memoryview(bytearray(size))
         got = 0
-        try:
-            while got < size:
-                n = self._socket.recv_into(view[got:])
-                if n == 0:
-                    raise self._ended()
-                got += n
-        except ConnectionResetError:
-            raise self._ended() from None
+        while got < size:
+            try:
+                n = self._socket.recv_into(view[got:] if got else view, 0, socket.MSG_DONTWAIT if looking else 0)
+            except BlockingIOError:
+                if time.perf_counter() > looking:
+                    looking = 0.0
+                continue
+            if n == 0:
+                raise EOFError
+            got += n
         return view
 
-    def _ended(self) -> PartnerError:
-        return PartnerError(
-            f"participant {self.partner} ended (process {self.process}) while {self.me} was {self.doing}"
-        )
+    def _ended(self, doing: Callable[[], str]) -> PartnerError:
+        return PartnerError(f"participant {self.partner} ended (process {self.process}) while {self.me} was {doing()}")
 
     def close(self) -> None:
         """Close this end; whoever waits at the other end notices at once."""
@@ -177,13 +203,12 @@ class _Segment:
         return self._slots[i]
 
     def take_slot(self) -> int:
-        """Return a free slot, waiting for one if need be; -1 if the other end is gone."""
+        """Return a free slot, waiting for one if need be."""
         if not self._free:
-            try:
-                self._free = list(self._returns.recv(64))
-            except ConnectionResetError:
-                return -1
-        return self._free.pop(0) if self._free else -1
+            self._free = list(self._returns.recv(_SLOTS))
+            if not self._free:
+                raise ConnectionResetError
+        return self._free.pop(0)
 
     def give_back(self, slot: int) -> None:
         try:

@@ -119,20 +119,22 @@ class Waveform:
     # --- forgetting ----------------------------------------------------------------------------------------------
 
     def _keep(self, which: list[bool]) -> None:
-        if not all(which):
-            self.stamps = [s for s, keep in zip(self.stamps, which, strict=True) if keep]
-            self.samples = [s for s, keep in zip(self.samples, which, strict=True) if keep]
-            self.slopes = [s for s, keep in zip(self.slopes, which, strict=True) if keep]
+        self.stamps = [s for s, keep in zip(self.stamps, which, strict=True) if keep]
+        self.samples = [s for s, keep in zip(self.samples, which, strict=True) if keep]
+        self.slopes = [s for s, keep in zip(self.slopes, which, strict=True) if keep]
 
     def trim_before(self, time: float) -> None:
-        self._keep([not smaller(stamp, time) for stamp in self.stamps])
+        if self.stamps and smaller(self.stamps[0], time):
+            self._keep([not smaller(stamp, time) for stamp in self.stamps])
 
     def trim_after(self, time: float) -> None:
-        self._keep([not greater(stamp, time) for stamp in self.stamps])
+        if self.stamps and greater(self.stamps[-1], time):
+            self._keep([not greater(stamp, time) for stamp in self.stamps])
 
     def keep_last(self) -> None:
         """Forget all but the latest sample, which becomes the start of the next window."""
-        del self.stamps[:-1], self.samples[:-1], self.slopes[:-1]
+        if len(self.stamps) > 1:
+            del self.stamps[:-1], self.samples[:-1], self.slopes[:-1]
 
     def clear(self) -> None:
         self.stamps, self.samples, self.slopes = [], [], []
