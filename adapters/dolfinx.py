@@ -32,13 +32,17 @@ import numpy as np
 import ufl
 from dolfinx import fem
 from dolfinx.io import VTKFile
+from mpi4py import MPI
 from numpy.typing import NDArray
 
 from adapters.coupling import Coupling
 from adapters.mesh import CouplingMesh
+from adapters.ranks import forget_shared_memory
 from adapters.wiring import CouplingError
 
 type Array = NDArray[np.float64]
+
+forget_shared_memory(MPI.COMM_WORLD)
 
 
 class ReadFunction(fem.Function):  # type: ignore[misc]

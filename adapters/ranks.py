@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,24 @@ def world() -> Any:
         return None
     from mpi4py import MPI
 
+    forget_shared_memory(MPI.COMM_WORLD)
     return MPI.COMM_WORLD if MPI.COMM_WORLD.size > 1 else None
+
+
+def forget_shared_memory(comm: Any) -> None:
+    """Take the names off the shared memory that MPICH has made, so that none stays behind if a rank is killed.
+
+    Every rank has mapped it when MPI has started, and needs no name for it from then on. Only Linux has such files.
+    Collective over `comm`, all ranks of the process.
+    """
+    maps = Path("/proc/self/maps")
+    if not maps.is_file():
+        return
+    comm.Barrier()
+    for line in maps.read_text().splitlines():
+        _, found, name = line.partition("/dev/shm/mpich_shm_")  # noqa: S108
+        if found and not name.endswith("(deleted)"):
+            Path(found + name).unlink(missing_ok=True)
 
 
 class Shared:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import re
+import subprocess
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
 import pyvista
-from coupled import participant, run
+from coupled import ROOT, participant, run
 
 from adapters import tensors
 from adapters.coupling import Coupling
@@ -280,3 +284,25 @@ def mistaken(case):
 def test_mistakes_are_told(tmp_path):
     (result,) = run(tmp_path, xml(), {"Macro": mistaken}, fails=True).values()
     assert "all were found" in result.text, result.text
+
+
+KILLED = """
+import os, re
+import adapters.dolfinx
+print(re.findall(r"/dev/shm/mpich_\\S+", open("/proc/self/maps").read()), flush=True)
+adapters.dolfinx.MPI.COMM_WORLD.Barrier()
+os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").is_file(), reason="shared memory has no names that could be looked up")
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_a_killed_solver_leaves_no_shared_memory(ranks):
+    command = [sys.executable, "-c", KILLED]
+    if ranks > 1:
+        command = [str(Path(sys.executable).with_name("mpiexec")), "-n", str(ranks), *command]
+    killed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert killed.returncode != 0
+    files = re.findall(r"/dev/shm/mpich_[^ ',\]]+", killed.stdout)
+    assert files  # otherwise this tests nothing
+    assert [file for file in files if Path(file).exists()] == []
