@@ -47,7 +47,6 @@ class QuasiNewton:
         self._old_residuals: list[Floats]
         self._v: LeastSquares
         self._w: ColumnStack
-        self._backup: tuple[LeastSquares, ColumnStack, list[int]] | None = None
 
     # What a method adds
 
@@ -80,10 +79,6 @@ class QuasiNewton:
             relax(self._config.relaxation_or_default, iterates, start)
             self._first_iteration = False
             return
-        if self._v.columns == 0 and self._reused == 0 and self._backup is not None:
-            self._v, self._w, counts = self._backup
-            self._counts = list(counts)
-            self._columns_cleared()
         self._preconditioner.update(False, self._primary_values(), self._residuals)
         _, filtered = self._filter()
         if self._first_iteration:  # the counts of the last window have been logged
@@ -97,9 +92,7 @@ class QuasiNewton:
             )
         keep_within_bounds(better, step, iterates, self._unknowns.slices, self._config.on_bound_violation)
         if self._first_iteration and self._reused == 0 and not self._config.enforce_initial_relaxation:
-            if self._v.columns > 0:
-                self._backup = (self._v, self._w, list(self._counts))
-            self._clear([0])
+            self._clear([0])  # the columns of the last window only replaced a relaxation
         self._unknowns.replace(iterates, better, start)
         self._first_iteration = False
 
