@@ -75,7 +75,8 @@ def test_linear_fields_are_exact(kind, dimensions):
     source, target = cloud(rng, dimensions, 120, "Source"), cloud(rng, dimensions, 40, "Target")
     config = configure(kind, vertices_per_cluster=40)
     mapped = mapping.prepare(config, source, target).apply(linear_field(source.vertices))
-    np.testing.assert_allclose(mapped, linear_field(target.vertices), atol=1e-10)
+    # round-off times the condition of a radial-basis system of 120 points, about 1e9
+    np.testing.assert_allclose(mapped, linear_field(target.vertices), atol=1e-6 if kind in LINEAR else 1e-10)
 
 
 @pytest.mark.parametrize("kind", KINDS)
