@@ -14,6 +14,7 @@ again from what it began with: the functional state in `step.state`, and what wa
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from types import TracebackType
@@ -25,7 +26,7 @@ from numpy.typing import ArrayLike
 from adapters.keeping import Keepable, keeper
 from adapters.mesh import CouplingMesh
 from adapters.participant import Case
-from adapters.ranks import Shared
+from adapters.ranks import Shared, forget_shared_memory
 from adapters.record import Clock, Series
 from adapters.step import Position, Step
 from adapters.wiring import CouplingError, Wiring
@@ -290,6 +291,9 @@ def _open(case: Case[Any], comm: Any, shared: bool) -> Any:
             "there is no module named 'precice': start this through 'scalebridge run' or "
             "'scalebridge exec -- COMMAND', which bring a coupling engine"
         ) from None
+    mpi = sys.modules.get("mpi4py.MPI")  # the real preCICE brings it
+    if mpi is not None:
+        forget_shared_memory(mpi.COMM_WORLD)
     rank, size = (0, 1) if comm is None else (comm.rank, comm.size)
     if not shared:
         return precice.Participant(case.name, str(case.config), rank, size)

@@ -163,6 +163,8 @@ class Processes:
         """Take the exit status; first end what the process left in its group, whose number is its own until then."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.popen.pid, signal.SIGKILL)
+        for left in Path("/dev/shm").glob(f"mpich_shm_{process.popen.pid:x}_*"):  # noqa: S108
+            left.unlink(missing_ok=True)  # MPICH outside mpiexec names it by the process, and needs its own exit for it
         _, status, usage = os.wait4(process.popen.pid, 0)
         process.status = process.popen.returncode = os.waitstatus_to_exitcode(status)
         process.ended = time.monotonic()
