@@ -23,9 +23,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from adapters.case import Case
 from adapters.keeping import Keepable, keeper
 from adapters.mesh import CouplingMesh
-from adapters.participant import Case
 from adapters.ranks import Shared, forget_shared_memory
 from adapters.record import Clock, Series
 from adapters.step import Position, Step

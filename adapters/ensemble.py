@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from adapters.case import Case
 from adapters.coupling import Coupling
 from adapters.mesh import CouplingMesh, Received
 from adapters.micro import Array, Audited, MicroModel, State
-from adapters.participant import Case
 from adapters.ranks import Rows, world
 from adapters.scaling import config as scaling_config
 from adapters.scaling.check import COMPONENT

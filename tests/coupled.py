@@ -24,7 +24,8 @@ ROOT = Path(__file__).resolve().parent.parent
 ENGINE = os.environ.get("ENGINE", "embedded")
 sys.path.insert(0, str(ROOT))
 
-from adapters.participant import Case, serve  # noqa: E402
+from adapters.case import Case  # noqa: E402
+from adapters.participant import serve  # noqa: E402
 from scalebridge.fields import Field  # noqa: E402
 from scalebridge.handout import Handout  # noqa: E402
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from coupled import Nothing, participant, run
 
+from adapters.case import Case
 from adapters.coupling import Coupling
 from adapters.keeping import keeper
-from adapters.participant import Case
 from adapters.record import Series
 from scalebridge import checks
 from scalebridge.fields import Field

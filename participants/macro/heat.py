@@ -24,9 +24,10 @@ from numpy.typing import NDArray
 from ufl import TestFunction, TrialFunction, grad, inner, lhs, rhs
 
 from adapters.balance import Balance
+from adapters.case import Case
 from adapters.coupling import Coupling
 from adapters.dolfinx import FieldOutput, QuadraturePoints
-from adapters.participant import Case, participant
+from adapters.participant import participant
 from adapters.step import Step
 from scalebridge.fields import Field
 from scalebridge.settings import setting
