@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ class ActionError(RuntimeError):
     """An action that cannot be done on the data or the mesh it was given."""
 
 
-class Action:
+class Action(ABC):
     """One configured action; `timing` says after which mappings it is performed."""
 
     def __init__(self, config: ActionConfig, mesh: Mesh, data: Mapping[Key, Datum]) -> None:
@@ -28,9 +29,9 @@ class Action:
         self.sources = [data[mesh.name, name] for name in config.sources]
         self.target = data[mesh.name, config.target] if config.target is not None else None
 
+    @abstractmethod
     def perform(self) -> None:
         """Change the target data, at all its times in the window."""
-        raise NotImplementedError
 
 
 class Summation(Action):

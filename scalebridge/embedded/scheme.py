@@ -5,6 +5,7 @@ In which order messages go is in `schemes`.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
 from scalebridge.embedded import acceleration as accelerations
@@ -27,7 +28,7 @@ class SchemeError(RuntimeError):
     """The coupling cannot go on."""
 
 
-class Scheme:
+class Scheme(ABC):
     """What all coupling schemes of two or more participants have in common.
 
     Attributes
@@ -244,14 +245,17 @@ class Scheme:
         for d in self.all.values():
             d.store_iteration()
 
+    @abstractmethod
     def _exchange_initial_data(self) -> None:
-        raise NotImplementedError
+        """Send and receive, in the order of the scheme, in `initialize`."""
 
+    @abstractmethod
     def _exchange_first(self) -> None:
-        raise NotImplementedError
+        """Do the first half of the exchange of `advance`."""
 
+    @abstractmethod
     def _exchange_second(self) -> None:
-        raise NotImplementedError
+        """Do the second half, after which everybody can compute."""
 
     # --- implicit coupling ---------------------------------------------------------------------------------------
 
