@@ -144,10 +144,11 @@ class Engine(Fields):
     def finalize(self) -> None:
         """Say good-bye to the partners."""
         if self.configuration.wait_in_finalize:
+            doing = "waiting for it in finalize()"
             for channel in self.channels.values():
-                channel.send(b"ping")
+                channel.send(b"ping", doing=doing)
             for channel in self.channels.values():
-                channel.receive(lambda: "waiting for it in finalize()")
+                channel.receive(lambda: doing)
         self.close()
 
     def close(self) -> None:

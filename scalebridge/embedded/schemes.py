@@ -31,7 +31,7 @@ class SerialScheme(Scheme):
             repeated = self.implicit and self.initialized and not self.converged
             if repeated and window != self.window_size:
                 raise SchemeError(
-                    f"participant {self.partner} repeated time window {self.windows} with the size {window} "
+                    f"participant {self.partner} repeated time window {self.windows - 1} with the size {window} "
                     f"instead of {self.window_size}; it may change only with a new window"
                 )
             self.next_window_size = window

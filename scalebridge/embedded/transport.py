@@ -62,8 +62,8 @@ class Channel:
 
     # --- sending -------------------------------------------------------------------------------------------------
 
-    def send(self, head: bytes, arrays: Sequence[Floats] = ()) -> None:
-        """Send `head` and all floats of `arrays`, one after the other."""
+    def send(self, head: bytes, arrays: Sequence[Floats] = (), doing: str = "sending data to it") -> None:
+        """Send `head` and all floats of `arrays`, one after the other; `doing` as for `receive`."""
         count = 0
         for array in arrays:
             count += array.size
@@ -74,7 +74,7 @@ class Channel:
             else:
                 self._send_shared(head, arrays, count)
         except (BrokenPipeError, ConnectionResetError):
-            raise self._ended(lambda: "sending data to it") from None
+            raise self._ended(lambda: doing) from None
 
     def _send_shared(self, head: bytes, arrays: Sequence[Floats], count: int) -> None:
         theirs: list[int] = []
