@@ -1,18 +1,14 @@
-"""What the embedded engine puts out: exported meshes, watch points and integrals, actions, log sinks, rank by rank."""
+"""What the embedded engine puts out: exported meshes, watch points and integrals, actions, log sinks."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from engine_server import REAL, Server, engine_environment, running
+from engine_server import REAL, Server, running
 
 from scalebridge.embedded.config import LogSink
 from scalebridge.embedded.log import Log, threshold
@@ -212,128 +208,3 @@ def test_log_file_and_severities(tmp_path: Path) -> None:
     assert (tmp_path / "all.log").read_text() == "precice (Left): one\nprecice (Left): WARNING: two\n"
     texts = ("%Severity% >= debug", "%Severity% > info", "%Rank% = 0", "(%Severity% > debug) and %Rank% = 0")
     assert [threshold(text) for text in texts] == [1, 3, 2, 2]
-
-
-RANKED = """
-import json, sys
-import numpy as np
-name, size = sys.argv[1], int(sys.argv[2])
-rank = 0
-if size > 1:
-    from mpi4py import MPI
-    rank = MPI.COMM_WORLD.rank
-import precice
-p = precice.Participant(name, "case.xml", rank, size)
-n = 7 if name == "Left" else 5
-x = np.stack([np.linspace(0, 1, n), np.linspace(0, 1, n) ** 2], axis=1)
-mine = np.array_split(np.arange(n), size)[rank]
-mesh = name + "-Mesh"
-ids = p.set_mesh_vertices(mesh, x[mine])
-if p.requires_initial_data():
-    p.write_data(mesh, "Beta", ids, x[mine, 0] + 1)
-p.initialize()
-t, rows = 0.0, []
-while p.is_coupling_ongoing():
-    if p.requires_writing_checkpoint():
-        saved = t
-    dt = min(p.get_max_time_step_size(), 0.25)
-    mean = p.read_data(mesh, "Beta" if name == "Left" else "Alpha", ids, dt)
-    t += dt
-    if name == "Left":
-        a = np.stack([np.tanh(mean + t) + x[mine, 0], np.sin(mean) * x[mine, 1]], axis=1)
-        p.write_data(mesh, "Alpha", ids, a)
-    else:
-        p.write_data(mesh, "Beta", ids, 0.3 * np.cos(mean.sum(axis=1) + x[mine, 0] * t))
-    p.advance(dt)
-    rows.append([t, bool(p.is_time_window_complete()), mean.ravel().tolist()])
-    if p.requires_reading_checkpoint():
-        t = saved
-p.finalize()
-json.dump(rows, open(f"{name}-{rank}.json", "w"))
-"""
-
-RANKED_CONFIG = """<precice-configuration>
-  <log enabled="false" />
-  <data:vector name="Alpha" waveform-degree="2" />
-  <data:scalar name="Beta" />
-  <mesh name="Left-Mesh" dimensions="2"><use-data name="Alpha" /><use-data name="Beta" /></mesh>
-  <mesh name="Right-Mesh" dimensions="2"><use-data name="Alpha" /><use-data name="Beta" /></mesh>
-  <participant name="Left">
-    <provide-mesh name="Left-Mesh" />
-    <receive-mesh name="Right-Mesh" from="Right" />
-    <write-data name="Alpha" mesh="Left-Mesh" />
-    <read-data name="Beta" mesh="Left-Mesh" />
-    <mapping:nearest-neighbor from="Right-Mesh" to="Left-Mesh" direction="read" constraint="consistent" />
-  </participant>
-  <participant name="Right">
-    <provide-mesh name="Right-Mesh" />
-    <receive-mesh name="Left-Mesh" from="Left" />
-    <write-data name="Beta" mesh="Right-Mesh" />
-    <read-data name="Alpha" mesh="Right-Mesh" />
-    <mapping:nearest-neighbor from="Left-Mesh" to="Right-Mesh" direction="read" constraint="consistent" />
-  </participant>
-  <m2n:sockets acceptor="Left" connector="Right" exchange-directory="." />
-  <coupling-scheme:serial-implicit>
-    <participants first="Left" second="Right" />
-    <max-time-windows value="3" />
-    <time-window-size value="0.5" />
-    <exchange data="Alpha" mesh="Left-Mesh" from="Left" to="Right" />
-    <exchange data="Beta" mesh="Right-Mesh" from="Right" to="Left" initialize="true" />
-    <max-iterations value="30" />
-    <relative-convergence-measure limit="1e-6" data="Beta" mesh="Right-Mesh" />
-    <acceleration:aitken><data name="Beta" mesh="Right-Mesh" /></acceleration:aitken>
-  </coupling-scheme:serial-implicit>
-</precice-configuration>
-"""
-
-
-def _ranked(folder: Path, left: int, right: int) -> dict[str, list[list[object]]]:
-    """Run the two programs on so many ranks and return what each saw, the ranks' parts put together."""
-    folder.mkdir()
-    (folder / "case.xml").write_text(RANKED_CONFIG)
-    (folder / "ranked.py").write_text(RANKED)
-    mpiexec = shutil.which("mpiexec", path=str(Path(sys.executable).parent)) or shutil.which("mpiexec")
-    processes = []
-    for name, size in (("Left", left), ("Right", right)):
-        command = [sys.executable, "ranked.py", name, str(size)]
-        if size > 1:
-            command = [str(mpiexec), "-n", str(size), *command]
-        environment = {**engine_environment(), "PYTHONWARNINGS": "ignore"}
-        processes.append(
-            subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        )
-    outputs = [p.communicate(timeout=60)[0].decode() for p in processes]
-    assert [p.returncode for p in processes] == [0, 0], "\n".join(outputs)
-    seen: dict[str, list[list[object]]] = {}
-    for name, size in (("Left", left), ("Right", right)):
-        parts = [json.loads((folder / f"{name}-{rank}.json").read_text()) for rank in range(size)]
-        seen[name] = [[*rows[0][:2], [v for row in rows for v in row[2]]] for rows in zip(*parts, strict=True)]
-    return seen
-
-
-@pytest.mark.skipif(
-    REAL, reason="libprecice has its own tests on ranks, and needs an intra-comm tag where it lacks MPI"
-)
-@pytest.mark.skipif(importlib.util.find_spec("mpi4py") is None, reason="mpi4py is not installed")
-def test_results_do_not_depend_on_the_number_of_ranks(tmp_path: Path) -> None:
-    alone = _ranked(tmp_path / "1-1", 1, 1)
-    for left, right in ((2, 1), (1, 3), (3, 2)):
-        several = _ranked(tmp_path / f"{left}-{right}", left, right)
-        for name in ("Left", "Right"):
-            assert len(several[name]) == len(alone[name]) > 6
-            for a, b in zip(alone[name], several[name], strict=True):
-                assert a[:2] == b[:2]
-                assert np.allclose(a[2], b[2], rtol=1e-13, atol=1e-14)
-
-
-@pytest.mark.skipif(REAL, reason="the embedded engine promises more than libprecice here")
-@pytest.mark.skipif(importlib.util.find_spec("mpi4py") is None, reason="mpi4py is not installed")
-def test_error_on_one_rank_ends_all(tmp_path: Path) -> None:
-    (tmp_path / "case.xml").write_text(RANKED_CONFIG)
-    failing = "if rank == 1: raise ValueError('mine')\np.initialize()"
-    (tmp_path / "ranked.py").write_text(RANKED.replace("p.initialize()", failing))
-    mpiexec = shutil.which("mpiexec", path=str(Path(sys.executable).parent)) or shutil.which("mpiexec")
-    command = [str(mpiexec), "-n", "2", sys.executable, "ranked.py", "Left", "2"]
-    done = subprocess.run(command, cwd=tmp_path, env=engine_environment(), capture_output=True, timeout=60)
-    assert done.returncode != 0
-    assert b"ValueError: mine" in done.stderr

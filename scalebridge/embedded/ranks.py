@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any
@@ -27,6 +28,7 @@ from scalebridge.embedded.scheme import INITIAL_DATA, READ_CHECKPOINT, WRITE_CHE
 from scalebridge.embedded.tolerance import equal
 from scalebridge.embedded.waveform import Floats
 
+_LAST_WORDS = 0.5  # seconds for mpiexec to pass on the traceback, before it ends all ranks
 _ACTIONS = (INITIAL_DATA, WRITE_CHECKPOINT, READ_CHECKPOINT)
 
 
@@ -152,7 +154,11 @@ class RankedEngine(Fields):
     def _everywhere_bytes(self, text: bytes) -> bytes:
         """Return rank 0's bytes on all ranks."""
         size = np.array([len(text)], dtype=np.int64)
-        self._comm.Bcast(size, root=0)
+        request = self._comm.Ibcast(size, root=0)
+        pause = 0.0
+        while not request.Test():  # rank 0 may be waiting for a partner, who needs the processor
+            time.sleep(pause)
+            pause = min(2.0 * pause + 1e-5, 1e-3)
         buffer = np.frombuffer(text, np.uint8).copy() if self._rank == 0 else np.empty(int(size[0]), np.uint8)
         self._comm.Bcast(buffer, root=0)
         return buffer.tobytes()
@@ -246,6 +252,7 @@ def _abort_on_error(communicator: Any) -> None:
     def abort(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         before(kind, error, trace)
         sys.stderr.flush()
+        time.sleep(_LAST_WORDS)
         communicator.Abort(1)
 
     sys.excepthook = abort

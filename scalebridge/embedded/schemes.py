@@ -6,7 +6,7 @@ halves of an advance that reaches the end of a window. `Scheme` has what they sh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from scalebridge.embedded.config import Key, SchemeConfig
 from scalebridge.embedded.coupling_data import CouplingData
@@ -157,5 +157,9 @@ class MultiScheme(Scheme):
 
 def create(config: SchemeConfig, me: str, data: Mapping[Key, Datum], log: Log) -> Scheme:
     """Build the scheme that a configuration describes, as participant `me` takes part in it."""
-    kinds = {"serial": SerialScheme, "parallel": ParallelScheme, "multi": MultiScheme}
+    kinds: dict[str, Callable[..., Scheme]] = {
+        "serial": SerialScheme,
+        "parallel": ParallelScheme,
+        "multi": MultiScheme,
+    }
     return kinds[config.kind.partition("-")[0]](config, me, data, log)
