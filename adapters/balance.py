@@ -24,18 +24,22 @@ class Balance:
     ----------
     name : the quantity, such as "energy".
     residual : linear form, with no other source than the constrained nodes.
+    content : scalar form, how much of the quantity there is; its round-off is the least that a balance can be off.
     constrained : degrees of freedom of this rank that have Dirichlet values.
 
     Attributes
     ----------
     inflow : what has come in through the constrained nodes since the start.
-    worst : largest imbalance of a window, relative to all that moved in it.
+    worst : largest imbalance of a window, relative to what moved in it, or to a thousandth of the content if that is
+        more.
     """
 
-    def __init__(self, coupling: Coupling, name: str, residual: Any, constrained: NDArray[np.int32]) -> None:
+    def __init__(
+        self, coupling: Coupling, name: str, residual: Any, content: Any, constrained: NDArray[np.int32]
+    ) -> None:
         self.coupling = coupling
         self.name = name
-        self.form = fem.form(residual)
+        self.form, self.content = fem.form(residual), fem.form(content)
         self.constrained = constrained
         self.inflow = 0.0
         self.worst = 0.0
@@ -46,10 +50,10 @@ class Balance:
         residual.scatter_reverse(la.InsertMode.add)
         owned = residual.array[: residual.index_map.size_local]
         mine = self.constrained[self.constrained < len(owned)]
-        parts = np.array([owned.sum(), owned[mine].sum(), np.abs(owned).sum()])
-        stored, inflow, moved = self.form.mesh.comm.allreduce(parts)
+        parts = np.array([owned.sum(), owned[mine].sum(), np.abs(owned).sum(), fem.assemble_scalar(self.content)])
+        stored, inflow, moved, content = self.form.mesh.comm.allreduce(parts)
         self.inflow += inflow
-        self.worst = max(self.worst, abs(stored - inflow) / moved if moved > 0 else 0.0)
+        self.worst = max(self.worst, abs(stored - inflow) / max(moved, 1e-3 * abs(content)))
         self.coupling.record(**{f"{self.name}_inflow": self.inflow})
 
     def check(self) -> None:

@@ -53,11 +53,17 @@ class ProgressWriter:
         self._file: IO[str] = Path(path).open("a", encoding="utf-8")  # noqa: SIM115  (lives as long as the writer)
         self._begun = self._last = clock.perf_counter()
         self._allowance = float(BURST)
+        self._numbers: dict[str, Any] = {}
 
     def write(self, event: str, **numbers: Any) -> None:
-        """Append one event; `numbers` are the attributes of `Progress`, without `event` and `wall`."""
+        """Append one event; `numbers` are the attributes of `Progress`, without `event` and `wall`.
+
+        Those that an "error" does not give are what they were in the event before it.
+        """
         if event not in EVENTS:
             raise ValueError(f"an event is one of {', '.join(EVENTS)}, not {event!r}")
+        numbers = self._numbers | numbers if event == "error" else numbers
+        self._numbers = numbers
         now = clock.perf_counter()
         self._allowance = min(BURST, self._allowance + (now - self._last) * PER_SECOND)
         self._last = now

@@ -186,7 +186,12 @@ class Run:
             status, ended = CHECK_FAILED, "\n".join(problems)
         elif status == WELL and any(not t.check.passed for t in told):
             status, ended = CHECK_FAILED, "a check failed"
-        data = summary.write(self.folder, self.monitors, told, status=status, ended=ended, begun=self.begun)
+        try:
+            data = summary.write(self.folder, self.monitors, told, status=status, ended=ended, begun=self.begun)
+        except OSError as error:  # such as a full disk, which may be why the run has failed
+            print(f"scalebridge: {ended}", file=sys.stderr, flush=True)
+            print(f"scalebridge: {self.folder.path}: no summary was written: {error.strerror}", file=sys.stderr)
+            return status if status not in (WELL, CHECK_FAILED) else REPORT_FAILED
         if status in (WELL, CHECK_FAILED, REPORT_FAILED):
             print(summary.times(data))
             print(summary.table(told))

@@ -37,7 +37,10 @@ class RunFolder:
         self.path = path.absolute()
         self.inspection = inspection
         self.earlier = _make_room(self.path)
-        self.path.mkdir(parents=True)
+        try:
+            self.path.mkdir(parents=True)
+        except OSError as error:
+            raise RunFolderError(f"the run folder {self.path} cannot be made: {error.strerror}") from None
         self._lock = os.open(self.path / LOCK_FILE, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         case = inspection.case

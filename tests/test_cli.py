@@ -81,3 +81,11 @@ def test_exec_without_a_command_and_with_one_that_does_not_exist(capsys):
     assert "exec needs a command" in capsys.readouterr().err
     assert cli.main(["exec", "--engine", "embedded", "--", "./no-such-program"]) == 127
     assert "scalebridge: ./no-such-program: No such file or directory" in capsys.readouterr().err
+
+
+def test_a_run_folder_that_cannot_be_made_is_told(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    out = str(tmp_path / "file" / "run")
+    assert cli.main(["run", "pair", "--engine", "embedded", "--out", out]) == 2
+    told = capsys.readouterr().err
+    assert f"the run folder {out} cannot be made: Not a directory" in told

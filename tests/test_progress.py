@@ -41,3 +41,15 @@ def test_lines_that_are_no_events_and_half_lines_are_passed_over(tmp_path):
 def test_unknown_events_are_refused(tmp_path):
     with ProgressWriter(tmp_path / "p") as writer, pytest.raises(ValueError, match="an event is one of start"):
         writer.write("dance")
+
+
+def test_an_error_stands_where_the_event_before_it_stood(tmp_path):
+    with ProgressWriter(tmp_path / "progress.jsonl") as writer:
+        writer.write("step", time=2.0, window=3, iteration=4, solving=1.5)
+        writer.write("error", message="too hot")
+    reader = ProgressReader(tmp_path / "progress.jsonl")
+    reader.poll()
+    last = reader.latest
+    assert last is not None
+    assert (last.event, last.time, last.window, last.iteration, last.solving) == ("error", 2.0, 3, 4, 1.5)
+    assert last.message == "too hot"

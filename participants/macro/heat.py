@@ -83,7 +83,8 @@ def main(case: Case[Settings]) -> None:
             lhs(newton), rhs(newton), u=T, bcs=bcs, petsc_options_prefix="heat", petsc_options=direct
         )
         secant = Secant(slope.x.array, I.x.array, T_k.x.array)
-        balance = Balance(coupling, "energy", residual(T, I), wall)
+        energy = (rho * c * T + rho * L * I) * points.dx
+        balance = Balance(coupling, "energy", residual(T, I), energy, wall)
         FieldOutput(coupling, "fields", [T, points.average(I)])
 
         for step in coupling.steps(keep=[T]):

@@ -34,10 +34,10 @@ def main(run):
     slowest = fronts[0] * np.sqrt(max(0.0, 1 - delay / t))
     snapshot = np.load(max((run / "Micro" / "snapshots").glob("*.npz")), allow_pickle=False)
     front = snapshot["points"][snapshot["Liquid-Fraction"] > 1 - 1e-9, 0].max(initial=0.0)
-    # After a jump of the wall temperature n steps of backward Euler take up Gamma(n + 3/2) / (Gamma(3/2) n!), not
-    # 2 sqrt(n / pi): too much by 3 / (8 n). That K is the one at the start of the step is of first order too, and adds
-    # about as much. The mesh is second order where it resolves the molten layer.
-    error = (2 * 3 / (8 * steps) + (dx / fronts[0]) ** 2 / 16) * heats[1]
+    # Of first order in n steps: backward Euler after a jump of the wall takes up 1 / (8 n) too little, and K of the
+    # start of the step, which does not yet know where the step will melt, about 7 / (8 n) too much. The mesh is of
+    # second order where it resolves the molten layer.
+    error = (3 / (4 * steps) + (dx / fronts[0]) ** 2 / 16) * heats[1]
     heat = last["energy_inflow"] / (macro["width"] or 1.0)  # in two dimensions the solver counts the whole wall
     source = "similarity solution of the mushy zone, with bounds of the conductivity"
     lagging = f"{source}; at most {delay:.0f} s behind it"
