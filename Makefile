@@ -1,6 +1,6 @@
 # make run    the main case: ice melting in brine on two scales
 # make test   formatter, linter, type checker and all tests; ENGINE=precice runs them on libprecice
-# make bench  the tables of benchmarks/
+# make bench  what the exchange costs: time per advance and memory of the embedded engine
 # Each sets up .venv by itself; PYTHON=/path/to/python3.12 chooses the interpreter.
 
 ENGINE ?= embedded
@@ -26,7 +26,7 @@ format: .venv/.installed-dev
 	.venv/bin/ruff check --fix
 
 bench: .venv/.installed-dev
-	.venv/bin/python -m benchmarks
+	.venv/bin/python benchmarks/engine.py
 
 setup: .venv/.installed-$(EXTRAS_TEST)
 
