@@ -241,8 +241,8 @@ class RankedEngine(Fields):
             mine.append(part)
         wave = context.datum.waveform
         wave.clear()
-        for time, sample in zip(times, mine, strict=True):
-            wave.put(float(time), sample)
+        for t, sample in zip(times, mine, strict=True):
+            wave.put(float(t), sample)
 
 
 def _abort_on_error(communicator: Any) -> None:
