@@ -1,6 +1,6 @@
 # make run    the main case: ice melting in brine on two scales
 # make test   formatter, linter, type checker and all tests; ENGINE=precice runs them on libprecice
-# make bench  what the exchange costs: time per advance and memory of the embedded engine
+# make bench  what the exchange, the mappings and quasi-Newton cost; ENGINE=precice puts libprecice beside it
 # Each sets up .venv by itself; PYTHON=/path/to/python3.12 chooses the interpreter.
 
 ENGINE ?= embedded
@@ -25,8 +25,8 @@ format: .venv/.installed-dev
 	.venv/bin/ruff format
 	.venv/bin/ruff check --fix
 
-bench: .venv/.installed-dev
-	.venv/bin/python benchmarks/engine.py
+bench: .venv/.installed-$(EXTRAS_TEST)
+	.venv/bin/python -m benchmarks
 
 setup: .venv/.installed-$(EXTRAS_TEST)
 

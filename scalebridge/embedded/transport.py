@@ -12,6 +12,7 @@ it is tried less and less often.
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import socket
@@ -203,11 +204,12 @@ class _Segment:
         return self._slots[i]
 
     def take_slot(self) -> int:
-        """Return a free slot, waiting for one if need be."""
+        """Return a free slot, waiting for one if need be; the first where possible, so that one is often enough."""
+        with contextlib.suppress(BlockingIOError):
+            self._free.extend(self._returns.recv(_SLOTS, socket.MSG_DONTWAIT if self._free else 0))
         if not self._free:
-            self._free = list(self._returns.recv(_SLOTS))
-            if not self._free:
-                raise ConnectionResetError
+            raise ConnectionResetError
+        self._free.sort()
         return self._free.pop(0)
 
     def give_back(self, slot: int) -> None:

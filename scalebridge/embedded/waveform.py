@@ -9,7 +9,6 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import lu_factor, lu_solve
 
 from scalebridge.embedded.tolerance import at_least, equal, greater, smaller
 
@@ -23,20 +22,19 @@ def spline_weights(times: tuple[float, ...], degree: int, time: float) -> Floats
     The knots are averages of the sample times (de Boor, A Practical Guide to Splines, chapter XIII), so that the
     spline of degree p is exact for polynomials of degree p. Times outside the samples are moved to their ends.
     """
-    knots, factors = _spline(times, degree)
+    knots, inverse = _spline(times, degree)
     at = min(max((time - times[0]) / (times[-1] - times[0]), 0.0), 1.0)
-    weights: Floats = lu_solve(factors, _basis(knots, degree, at), trans=1, check_finite=False)
-    return weights
+    return _basis(knots, degree, at) @ inverse
 
 
 @lru_cache(maxsize=64)
-def _spline(times: tuple[float, ...], degree: int) -> tuple[Floats, tuple[Floats, NDArray[np.int32]]]:
-    """Return the knots, on [0, 1], and the factors of the matrix of all basis functions at all sample times."""
+def _spline(times: tuple[float, ...], degree: int) -> tuple[Floats, Floats]:
+    """Return the knots, on [0, 1], and the inverse of the matrix of all basis functions at all sample times."""
     t = np.asarray(times)
     t = (t - t[0]) / (t[-1] - t[0])
     inner = [t[j : j + degree].mean() for j in range(1, len(t) - degree)]
     knots = np.r_[np.zeros(degree + 1), inner, np.ones(degree + 1)]
-    return knots, lu_factor(np.vstack([_basis(knots, degree, x) for x in t]))
+    return knots, np.linalg.inv(np.vstack([_basis(knots, degree, x) for x in t]))
 
 
 def _basis(knots: Floats, degree: int, x: float) -> Floats:
