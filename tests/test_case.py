@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scalebridge import case as cases
+from scalebridge.cases import reader as cases
 from scalebridge.findings import ConfigurationError
 
 HUB = Path(__file__).parent / "hub"

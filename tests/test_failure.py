@@ -2,9 +2,9 @@
 
 import pytest
 
-from scalebridge import failure
-from scalebridge.failure import Ending, judge
 from scalebridge.progress import Progress
+from scalebridge.runs import failure
+from scalebridge.runs.failure import Ending, judge
 
 EMBEDDED = "scalebridge.embedded.transport.PartnerError: participant {} ended (process 17) while Macro was waiting"
 SOCKETS = (

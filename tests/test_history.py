@@ -1,6 +1,6 @@
 """Logs of iterations; the samples are of preCICE 3.4.1."""
 
-from scalebridge import history
+from scalebridge.runs import history
 
 ITERATIONS = """\
   TimeWindow  TotalIterations  Iterations  Convergence

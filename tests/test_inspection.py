@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from scalebridge import case as cases
+from scalebridge.cases import reader as cases
+from scalebridge.cases.inspection import inspect
 from scalebridge.findings import ConfigurationError
-from scalebridge.inspection import inspect
 
 HUB = Path(__file__).parent / "hub"
 
@@ -148,6 +148,6 @@ def test_participants_that_cannot_meet(folder):
 
 
 def test_ranks_need_a_launcher(folder, monkeypatch, tmp_path):
-    monkeypatch.setattr("scalebridge.inspection.mpiexec", lambda: None)
+    monkeypatch.setattr("scalebridge.cases.inspection.mpiexec", lambda: None)
     (found,) = findings(folder, "Right.ranks=2")
     assert "participants.Right.ranks: 2 ranks need mpiexec, which is neither beside" in found

@@ -6,8 +6,8 @@ import pytest
 from rich.console import Console
 from rich.live import Live
 
-from scalebridge import panel
-from scalebridge.monitor import Standing
+from scalebridge.runs import panel
+from scalebridge.runs.monitor import Standing
 
 HALF = Standing("Macro", "computing", 60.0, 120.0, 6, 12, 3, {"Temperature": (1.2e-3, 1e-4)}, 0.5, 75.0)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scalebridge.processes import Processes
+from scalebridge.runs.processes import Processes
 
 LIKE_MPICH = """
 import os, signal

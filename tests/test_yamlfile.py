@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scalebridge import yamlfile
+from scalebridge.cases import yamlfile
 from scalebridge.findings import ConfigurationError
 
 

@@ -10,9 +10,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from scalebridge.case import Case
+from scalebridge.cases.case import Case
 from scalebridge.handout import Handout
-from scalebridge.inspection import Inspection
+from scalebridge.cases.inspection import Inspection
 
 CASE_FILE = "case.json"  # marks a folder as that of a run
 LOCK_FILE = ".lock"

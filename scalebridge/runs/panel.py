@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
-from scalebridge.monitor import Standing
+from scalebridge.runs.monitor import Standing
 
 LIVE_SECONDS = 0.25
 PLAIN_SECONDS = 5.0

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from scalebridge import yamlfile
+from scalebridge.cases import yamlfile
+from scalebridge.cases.yamlfile import Node
 from scalebridge.findings import ConfigurationError, Findings
-from scalebridge.yamlfile import Node
 
 CHANGEABLE = ("title", "coupling", "scaling", "seed", "report")
 COMMAND_LINE = 0  # the line of what came by --set

@@ -7,11 +7,11 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scalebridge import history
+from scalebridge.runs import history
 from scalebridge.embedded.config import Configuration
-from scalebridge.failure import Ending
-from scalebridge.history import Iterations, ResidualReader, Residuals
-from scalebridge.processes import Process
+from scalebridge.runs.failure import Ending
+from scalebridge.runs.history import Iterations, ResidualReader, Residuals
+from scalebridge.runs.processes import Process
 from scalebridge.progress import Progress, ProgressReader
 
 

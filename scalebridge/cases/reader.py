@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from scalebridge import overrides
-from scalebridge.case import Case, Participant
-from scalebridge.findings import Findings
-from scalebridge.yamlfile import Node
+from scalebridge.cases import overrides as changing
+from scalebridge.cases import yamlfile
+from scalebridge.cases.case import FILE_NAME, Case, Participant
+from scalebridge.cases.yamlfile import Node
+from scalebridge.findings import ConfigurationError, Finding, Findings
 
 KEYS = ("case", "title", "coupling", "scaling", "seed", "participants", "report", "variants")
 MODULE_KEYS = ("run", "settings", "strategy", "ranks", "environment")
@@ -21,6 +22,43 @@ MAX_RANKS = 4096
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def load(path: str | Path, variant: str = "", overrides: Sequence[str] = ()) -> Case:
+    """Read a case.
+
+    Parameters
+    ----------
+    path : the case file, or its folder.
+    variant : name of one of its variants, "" for none.
+    overrides : settings of the command line, `PATH=VALUE`, applied last.
+
+    Raises
+    ------
+    ConfigurationError
+        With every mistake in the file and on the command line.
+    """
+    case, findings = read(path, variant, overrides)
+    if case is None or findings:
+        raise ConfigurationError(placed(findings))
+    return case
+
+
+def read(path: str | Path, variant: str = "", overrides: Sequence[str] = ()) -> tuple[Case | None, list[Finding]]:
+    """Read a case as `load` does, but return the mistakes; the case too, if enough of it is there to look further.
+
+    Raises ConfigurationError only where the file cannot be read as YAML.
+    """
+    file = Path(path)
+    file = (file / FILE_NAME if file.is_dir() else file).resolve()
+    reader = CaseReader(file)
+    case = reader.read(yamlfile.read(file), variant, tuple(overrides))
+    return case, reader.findings.found
+
+
+def placed(findings: Sequence[Finding]) -> list[Finding]:
+    """Return the findings; those in line 0 as findings about the command line, where such values came from."""
+    return [Finding("--set", None, f.key, f.message, f.expected, f.nearest) if f.line == 0 else f for f in findings]
 
 
 class CaseReader:
@@ -37,9 +75,9 @@ class CaseReader:
             return None
         self._known(root, "", KEYS)
         variants = self._variants(root.mapping.get("variants"))
-        changes = overrides.from_command_line(arguments, self.findings)
+        changes = changing.from_command_line(arguments, self.findings)
         if variant in variants:
-            changes = [*overrides.from_variant(variants[variant]), *changes]
+            changes = [*changing.from_variant(variants[variant]), *changes]
         elif variant:
             line = root.keys.get("variants")
             self.findings.add(
@@ -50,7 +88,7 @@ class CaseReader:
                 got=variant,
                 candidates=variants,
             )
-        root = overrides.apply(root, changes, self.findings)
+        root = changing.apply(root, changes, self.findings)
         return self._case(root, variant, tuple(variants), arguments)
 
     def _case(self, root: Node, variant: str, variants: tuple[str, ...], arguments: tuple[str, ...]) -> Case | None:

@@ -15,18 +15,14 @@
 
 Paths are relative to the folder of the file. A program runs in its `directory:`, untouched; without one, in its folder
 of the run, and words of its command that name files beside the case become absolute. Values of settings are not
-judged here: what is right for them only the participant knows (scalebridge.inspection asks it).
+judged here: what is right for them only the participant knows (scalebridge.cases.inspection asks it).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-from scalebridge import yamlfile
-from scalebridge.findings import ConfigurationError, Finding
 
 FILE_NAME = "case.yaml"
 
@@ -83,42 +79,3 @@ class Case:
     def label(self) -> str:
         """CASE or CASE-VARIANT: the name of the folder of a run."""
         return f"{self.name}-{self.variant}" if self.variant else self.name
-
-
-def load(path: str | Path, variant: str = "", overrides: Sequence[str] = ()) -> Case:
-    """Read a case.
-
-    Parameters
-    ----------
-    path : the case file, or its folder.
-    variant : name of one of its variants, "" for none.
-    overrides : settings of the command line, `PATH=VALUE`, applied last.
-
-    Raises
-    ------
-    ConfigurationError
-        With every mistake in the file and on the command line.
-    """
-    case, findings = read(path, variant, overrides)
-    if case is None or findings:
-        raise ConfigurationError(placed(findings))
-    return case
-
-
-def read(path: str | Path, variant: str = "", overrides: Sequence[str] = ()) -> tuple[Case | None, list[Finding]]:
-    """Read a case as `load` does, but return the mistakes; the case too, if enough of it is there to look further.
-
-    Raises ConfigurationError only where the file cannot be read as YAML.
-    """
-    from scalebridge.casereader import CaseReader
-
-    file = Path(path)
-    file = (file / FILE_NAME if file.is_dir() else file).resolve()
-    reader = CaseReader(file)
-    case = reader.read(yamlfile.read(file), variant, tuple(overrides))
-    return case, reader.findings.found
-
-
-def placed(findings: Sequence[Finding]) -> list[Finding]:
-    """Return the findings; those in line 0 as findings about the command line, where such values came from."""
-    return [Finding("--set", None, f.key, f.message, f.expected, f.nearest) if f.line == 0 else f for f in findings]

@@ -1,7 +1,7 @@
 """Processes of a run: started in groups of their own, noticed when they end, stopped for certain.
 
 Every process gets a session of its own, so that a stop reaches its children too, and so that Ctrl-C in the terminal
-reaches the hub alone. On Linux the kernel kills it when the hub dies, and a guard (scalebridge.guard) its descendants.
+reaches the hub alone. On Linux the kernel kills it when the hub dies, and a guard (scalebridge.runs.guard) its descendants.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from scalebridge import guard
+from scalebridge.runs import guard
 
 TERMINATE_SECONDS = 1.5  # between asking a process to end and killing it
 _KILL_SECONDS = 2.0

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from scalebridge import engines, settings
-from scalebridge.case import Case, Participant, placed
-from scalebridge.describe import Description, Questions
+from scalebridge.cases.case import Case, Participant
+from scalebridge.cases.describe import Description, Questions
+from scalebridge.cases.reader import placed
 from scalebridge.embedded import config
 from scalebridge.embedded.config import Access, Configuration, ConnectionConfig
 from scalebridge.engines import Engine

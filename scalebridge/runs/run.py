@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from scalebridge import inspection as inspecting
-from scalebridge import panel, summary
-from scalebridge.case import Participant
-from scalebridge.failure import last_lines
-from scalebridge.monitor import Monitor
-from scalebridge.processes import Process, Processes
-from scalebridge.runfolder import RunFolder
-from scalebridge.watch import IDLE_SECONDS, Outcome, Watch
+from scalebridge.cases import inspection as inspecting
+from scalebridge.runs import panel, summary
+from scalebridge.cases.case import Participant
+from scalebridge.runs.failure import last_lines
+from scalebridge.runs.monitor import Monitor
+from scalebridge.runs.processes import Process, Processes
+from scalebridge.runs.folder import RunFolder
+from scalebridge.runs.watch import IDLE_SECONDS, Outcome, Watch
 
 WELL = 0
 CHECK_FAILED = 1

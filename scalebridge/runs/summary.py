@@ -15,9 +15,9 @@ from typing import Any
 import scalebridge
 from scalebridge import checks
 from scalebridge.checks import Check
-from scalebridge.monitor import Monitor
-from scalebridge.panel import duration
-from scalebridge.runfolder import RunFolder, resolved
+from scalebridge.runs.monitor import Monitor
+from scalebridge.runs.panel import duration
+from scalebridge.runs.folder import RunFolder, resolved
 
 FILE_NAME = "summary.json"
 PACKAGES = ("numpy", "scipy", "pint", "fenics-dolfinx", "dolfinx-solver-real", "mpi4py", "pyprecice")

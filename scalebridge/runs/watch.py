@@ -6,11 +6,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from scalebridge import failure
-from scalebridge.failure import Ending, Verdict
-from scalebridge.monitor import Monitor
-from scalebridge.panel import Display
-from scalebridge.processes import Processes, processor_seconds
+from scalebridge.runs import failure
+from scalebridge.runs.failure import Ending, Verdict
+from scalebridge.runs.monitor import Monitor
+from scalebridge.runs.panel import Display
+from scalebridge.runs.processes import Processes, processor_seconds
 
 LINGER_SECONDS = 0.5  # for the partners of one that failed, to say what they have to say
 ERROR_SECONDS = 2.0  # from reporting an error, or printing a traceback and idling, to the end of the process

@@ -1,0 +1,1 @@
+"""A case before it runs: read from `case.yaml`, asked about, and looked over."""

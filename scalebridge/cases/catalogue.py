@@ -1,0 +1,36 @@
+"""The cases that can be named: those under tutorials/ of the working folder, and ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from scalebridge import engines
+from scalebridge.cases.case import FILE_NAME
+from scalebridge.findings import ConfigurationError, Finding, nearest, one_of
+
+
+def folders() -> list[Path]:
+    """Return where cases are looked for."""
+    here, ours = Path.cwd() / "tutorials", engines.ROOT / "tutorials"
+    return [here] if here == ours else [here, ours]
+
+
+def files() -> dict[str, Path]:
+    """Return name -> file of the cases that can be named; those in the working folder come first."""
+    found: dict[str, Path] = {}
+    for folder in folders():
+        for file in sorted(folder.glob(f"*/{FILE_NAME}")):
+            found.setdefault(file.parent.name, file)
+    return found
+
+
+def find(name: str) -> Path:
+    """Return the case file that `name` means: a name, a folder or a file. Raises ConfigurationError."""
+    path = Path(name)
+    if path.is_file() or (path / FILE_NAME).is_file():
+        return path
+    named = files()
+    if name in named:
+        return named[name]
+    expected = one_of(named) if named else "a folder with a case.yaml, or such a file"
+    raise ConfigurationError([Finding(name, None, "", "there is no such case", expected, nearest(name, named))])

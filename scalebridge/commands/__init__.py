@@ -1,0 +1,1 @@
+"""The commands of `scalebridge`, one module each: `add` says what the command takes, `_NAME` does it."""
