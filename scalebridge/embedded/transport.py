@@ -32,7 +32,7 @@ _FRAME = struct.Struct("<IQb3x")  # bytes of the head, number of floats, slot (-
 _NEW_SEGMENT = -2
 _INLINE = -1
 _DESCRIPTORS = b"fd"
-_LOOKING = 100e-6 if (os.cpu_count() or 1) > 1 else 0.0  # seconds of looking before going to sleep
+_LOOKING = 300e-6 if (os.cpu_count() or 1) > 1 else 0.0  # seconds of looking before going to sleep
 _SELDOM = 63  # messages without looking, at most
 
 
