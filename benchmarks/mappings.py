@@ -63,7 +63,11 @@ mesh = "M" if name == "One" else "N"
 meshes = np.load(file)
 ids = p.set_mesh_vertices(mesh, meshes[mesh])
 if p.requires_mesh_connectivity_for(mesh):
-    p.set_mesh_triangles(mesh, meshes["triangles"])
+    if meshes[mesh].shape[1] == 3:
+        p.set_mesh_triangles(mesh, meshes["triangles"])
+    else:  # pyprecice 3.4.0 wants as many columns as there are dimensions
+        for corners in meshes["triangles"].tolist():
+            p.set_mesh_triangle(mesh, *corners)
 values, times = np.ones(len(ids)), []
 began = time.perf_counter()
 p.initialize()

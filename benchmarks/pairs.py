@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -47,16 +48,24 @@ def run(engine: str, config: str, program: str, *arguments: object) -> dict[str,
                 )
                 for name in ("One", "Two")
             ]
-            try:
-                statuses = [p.wait(LIMIT) for p in processes]
-            except subprocess.TimeoutExpired:
-                statuses = [-1]
-                for process in processes:
-                    process.kill()
-                    process.wait()
-        if any(statuses):
+            well = _wait(processes)
+        if not well:
             raise PairError(Path(folder, "output").read_text()[-2000:])
         return {name: json.loads(Path(folder, f"{name}.json").read_text()) for name in ("One", "Two")}
+
+
+def _wait(processes: list[subprocess.Popen[bytes]]) -> bool:
+    """Return whether all end well; where one fails or it takes too long, the others are killed: they would wait."""
+    deadline = time.monotonic() + LIMIT
+    while any(p.poll() is None for p in processes):
+        if any(p.poll() for p in processes) or time.monotonic() > deadline:
+            break
+        time.sleep(0.02)
+    for process in processes:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+    return not any(p.returncode for p in processes)
 
 
 def table(title: str, columns: list[str], rows: list[list[str]]) -> str:
