@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from scalebridge.checks import Check
 from scalebridge.fields import Field
@@ -18,6 +18,30 @@ from scalebridge.fields import Field
 type Array = NDArray[Any]
 type State = Mapping[str, State | Array]
 type Values = Mapping[str, Array]
+
+
+class MicroError(RuntimeError):
+    """Some of the micro simulations of a batch cannot be solved.
+
+    A model raises it where it knows which. Any other exception is as good, but then the rows have to be searched for.
+
+    Parameters
+    ----------
+    rows : (m,) which rows of the batch, each of which would fail alone; empty where that is not known.
+    message : what is wrong with them, or with the first of them. It names no row: the number of a row in a batch means
+        nothing to whoever reads it.
+    """
+
+    def __init__(self, rows: ArrayLike, message: str) -> None:
+        self.rows = np.unique(np.asarray(rows, dtype=np.int64))
+        self.message = message
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        if not self.rows.size:
+            return self.message
+        others = f" and {self.rows.size - 1} more" if self.rows.size > 1 else ""
+        return f"{self.message} (row {self.rows[0]}{others} of the batch)"
 
 
 @runtime_checkable
@@ -45,6 +69,7 @@ class MicroModel(Protocol):
         """Advance by `dt` [s] under the controls (n, ...) at the end of the step.
 
         Returns the new state and its observables (n, ...). ``dt = 0`` gives the observables of the state as it is.
+        Raises MicroError, or anything else, where some of the rows cannot be solved; NaN in a row says the same.
         """
         ...
 

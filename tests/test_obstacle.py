@@ -77,6 +77,8 @@ def test_solution_grows_with_its_side():
 
 
 def test_front_not_found():
+    sides = np.concatenate([random_sides(2, 16), np.ones((1, 16, 16)), random_sides(2, 16)])
     with pytest.raises(obstacle.NotSolved) as error:
-        obstacle.solve(20.0, random_sides(5, 16), iterations=0)
-    assert str(error.value) == "the front of melting in volume 0 has not been found in 0 changes of its cells"
+        obstacle.solve(20.0, sides, iterations=0)
+    assert error.value.message == "the front of melting has not been found in 0 changes of the cells of a volume"
+    assert error.value.rows.tolist() == [0, 3]  # of each pair the second one is found at once too

@@ -70,15 +70,17 @@ def test_no_ice_above_its_melting_point():
 
 
 @pytest.mark.parametrize(
-    ("temperature", "named"), [(251.9, "251.9 K"), ([260.0, 100.0], "100 K"), (-5.0, "-5 K"), (np.nan, "nan K")]
+    ("temperature", "named", "rows"),
+    [(251.9, "251.9 K", []), ([260.0, 100.0], "100 K", [1]), ([[260.0], [-5.0]], "-5 K", [1]), (np.nan, "nan K", [])],
 )
-def test_below_the_eutectic(temperature, named):
+def test_below_the_eutectic(temperature, named, rows):
     with pytest.raises(OutsidePhaseDiagram) as error:
         SodiumChloride().liquidus(temperature)
-    assert str(error.value) == (
+    assert error.value.message == (
         f"{named} is no temperature for NaCl brine: its liquidus ends in the eutectic at 251.95 K, below which the "
         "salt is solid too"
     )
+    assert error.value.rows.tolist() == rows
 
 
 @pytest.mark.parametrize("salinity", [0.3, -0.01, np.nan])

@@ -274,8 +274,8 @@ def test_errors_of_a_map_say_which_data_and_where():
     model.model.solve = spoiled
     start = model.start(POINTS, {"Temperature": np.zeros(3)})
     message = (
-        r"^Conductivity \(case\.scaling\.xml:7\), from 'conductivity': effective-tensor: the coefficient of volume 1 "
-        r"at cell \(2, 3\) is -1; expected a finite number, not negative$"
+        r"^Conductivity \(case\.scaling\.xml:7\), from 'conductivity': effective-tensor: the coefficient at cell "
+        r"\(2, 3\) is -1; expected a finite number, not negative \(row 1 of the batch\)$"
     )
     with pytest.raises(ScalingError, match=message):
         model.solve(start, {"Temperature": np.zeros(3)}, 1.0)

@@ -22,7 +22,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.fft
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from adapters.micro import MicroError
 
 Array = NDArray[np.float64]
 
@@ -38,19 +40,15 @@ SAFETY = 4
 SMOOTH = 10
 
 
-class NotConverged(RuntimeError):
-    """The cell problem of one volume did not reach the tolerance."""
+class NotConverged(MicroError):
+    """The cell problems of some volumes did not reach the tolerance; told are the numbers of the worst of them."""
 
-    def __init__(self, volume: int, iterations: int, error: float, contrast: float) -> None:
-        self.volume, self.iterations, self.error, self.contrast = volume, iterations, error, contrast
-        super().__init__(self.told(volume))
-
-    def told(self, volume: int) -> str:
-        """Return the message, with `volume` as the number that the caller knows it by."""
-        return (
-            f"the cell problem of volume {volume} has not converged after {self.iterations} iterations: estimated "
-            f"relative error {self.error:.2g}, contrast of its coefficients {self.contrast:.3g}"
+    def __init__(self, rows: ArrayLike, iterations: int, error: float, contrast: float) -> None:
+        message = (
+            f"the cell problem has not converged after {iterations} iterations: estimated relative error "
+            f"{error:.2g}, contrast of its coefficients {contrast:.3g}"
         )
+        super().__init__(rows, message)
 
 
 @dataclass(frozen=True)
@@ -105,7 +103,7 @@ def solve(
     Raises
     ------
     NotConverged
-        Names the first volume that did not reach the tolerance.
+        Names the volumes that did not reach the tolerance, of the first chunk of the batch in which there are any.
     """
     n, cells = coefficients.shape[0], coefficients.shape[2:]
     grid = _Grid(cells, size)
@@ -223,10 +221,10 @@ class _Chunk:
         spent = np.zeros(len(self.volumes), dtype=np.int64)
         done = (error := self._error()) <= tolerance
         while not done.all():
-            if (unfinished := spent[self.volumes[~done]]).max() >= most:
-                worst = np.flatnonzero(~done)[np.argmax(unfinished)]
-                volume = self.first + int(self.volumes[worst])
-                raise NotConverged(volume, most, float(error[worst]), float(self.contrast[worst]))
+            if (late := ~done & (spent[self.volumes] >= most)).any():
+                worst = int(np.argmax(np.where(late, error, -np.inf)))
+                volumes = self.first + self.volumes[late]
+                raise NotConverged(volumes, most, float(error[worst]), float(self.contrast[worst]))
             if 4 * np.count_nonzero(done) >= len(done):
                 self._drop(done)
                 done = np.zeros(len(self.volumes), dtype=bool)

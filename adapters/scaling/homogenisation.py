@@ -50,9 +50,8 @@ class _Coefficient:
         if wrong.any():
             row, *cell = (int(i) for i in np.argwhere(wrong)[0])
             where = f" at cell {tuple(cell)}" if cell else ""
-            value = array[(row, *cell)]
-            told = f"the coefficient of volume {row}{where} is {value:g}"
-            raise ScalingError(f"{self.name}: {told}; expected a finite number, not negative")
+            told = f"the coefficient{where} is {array[(row, *cell)]:g}; expected a finite number, not negative"
+            raise ScalingError(f"{self.name}: {told}", np.flatnonzero(wrong.reshape(len(wrong), -1).any(axis=1)))
         return array
 
 
@@ -150,8 +149,8 @@ class EffectiveTensor(_Coefficient):
         try:
             solution = conduction.solve(faces, size, guess[which], self.tolerance, self.iterations, self.threads)
         except conduction.NotConverged as error:
-            told = error.told(int(rows[error.volume]))
-            raise ScalingError(f"{self.name}: {told}; raise its tolerance or its iterations") from error
+            told = f"{self.name}: {error.message}; raise its tolerance or its iterations"
+            raise ScalingError(told, rows[error.rows]) from error
         return solution.correctors, solution.tensor
 
     def audit(self, memory: Memory, unit: str) -> list[Check]:

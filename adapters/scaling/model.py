@@ -101,7 +101,7 @@ class ScaledModel:
             return entry.map.upscale(values, memory, self.cell_size)
         except ScalingError as error:
             place = f"{self.scaling.file}:{entry.line}"
-            raise ScalingError(f"{entry.data} ({place}), from '{entry.field}': {error}") from error
+            raise ScalingError(f"{entry.data} ({place}), from '{entry.field}': {error.message}", error.rows) from error
 
     def _fields(
         self,

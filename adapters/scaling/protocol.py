@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from adapters.micro import MicroError
 from scalebridge.checks import Check
 from scalebridge.fields import Field
 
@@ -15,8 +16,11 @@ type Array = NDArray[np.float64]
 type Memory = Mapping[str, NDArray[Any]]
 
 
-class ScalingError(RuntimeError):
-    """A map that cannot make anything of the values it got; names the map and the micro volume."""
+class ScalingError(MicroError):
+    """A map that cannot make anything of the values it got; names the map and, where only some are wrong, the rows."""
+
+    def __init__(self, message: str, rows: ArrayLike = ()) -> None:
+        super().__init__(rows, message)
 
 
 class Map(Protocol):

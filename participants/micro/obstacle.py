@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from adapters.micro import MicroError
+
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
@@ -27,8 +29,8 @@ SINGLE = 1e4
 ROUND_OFF = 16 * np.finfo(np.float64).eps
 
 
-class NotSolved(RuntimeError):
-    """The active set of a volume kept changing."""
+class NotSolved(MicroError):
+    """The active set of some volumes kept changing."""
 
 
 def solve(kappa: float, b: Array, accuracy: float = 1e-12, iterations: int = 200) -> tuple[Array, Mask]:
@@ -45,6 +47,11 @@ def solve(kappa: float, b: Array, accuracy: float = 1e-12, iterations: int = 200
     Returns
     -------
     u (n, N, N), and where it is active (n, N, N): A u = b there and u = 0 elsewhere.
+
+    Raises
+    ------
+    NotSolved
+        Names every volume whose active set still changes.
     """
     b = np.ascontiguousarray(np.moveaxis(b, 0, -1))
     u, active = _nested(kappa, b, accuracy * np.abs(b).max(axis=(0, 1)), iterations)
@@ -122,7 +129,7 @@ def _newton(kappa: float, b: Array, u: Array, tolerance: Array, iterations: int)
             u, b, active, residual = (np.compress(~done, x, axis=-1) for x in (u, b, active, residual))
             tolerance, changed, goal, left = (x[~done] for x in (tolerance, changed, goal, left))
         u += _correction(kappa, active, residual, np.where(changed, ROUGH, FINE), goal)
-    raise NotSolved(f"the front of melting in volume {left[0]} has not been found in {iterations} changes of its cells")
+    raise NotSolved(left, f"the front of melting has not been found in {iterations} changes of the cells of a volume")
 
 
 def _correction(kappa: float, active: Mask, residual: Array, reduction: ArrayLike, enough: Array) -> Array:

@@ -24,13 +24,15 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from adapters.micro import MicroError
+
 Array = NDArray[np.float64]
 
 MELTING_POINT = 273.15
 """Melting point of pure ice T_0 [K]."""
 
 
-class OutsidePhaseDiagram(ValueError):
+class OutsidePhaseDiagram(MicroError):
     """A temperature or salinity where brine and ice are not the two phases in equilibrium."""
 
 
@@ -61,8 +63,9 @@ class PhaseDiagram(ABC):
         if wrong.any():
             T = float(np.asarray(temperature, dtype=np.float64)[wrong].flat[0])
             raise OutsidePhaseDiagram(
+                _rows(wrong),
                 f"{T:g} K is no temperature for {self.name} brine: its liquidus ends in the eutectic at "
-                f"{MELTING_POINT - self.lowest:g} K, below which the salt is solid too"
+                f"{MELTING_POINT - self.lowest:g} K, below which the salt is solid too",
             )
         salinity, slope = self.curve(np.maximum(theta, 0))
         return np.where(theta > 0, salinity, 0), np.where(theta > 0, -slope, 0)
@@ -84,8 +87,9 @@ class PhaseDiagram(ABC):
         wrong = (S < 0) | (highest * (1 + 1e-12) < S) | np.isnan(S)
         if wrong.any():
             raise OutsidePhaseDiagram(
+                _rows(wrong),
                 f"{S[wrong].flat[0]:g} kg/kg is no salinity of {self.name} brine beside ice: it is from 0 to "
-                f"{highest:.4g} kg/kg, that of the eutectic at {MELTING_POINT - self.lowest:g} K"
+                f"{highest:.4g} kg/kg, that of the eutectic at {MELTING_POINT - self.lowest:g} K",
             )
         low, high = np.zeros_like(S), np.full_like(S, self.lowest)
         for _ in range(60):  # the curve is monotone: bisection, down to round-off
@@ -146,3 +150,8 @@ class Straight(PhaseDiagram):
 def _cubic(x: Array, a: float, b: float, c: float, d: float) -> tuple[Array, Array]:
     """Return a + b x + c x^2 + d x^3 and its derivative."""
     return a + x * (b + x * (c + x * d)), b + x * (2 * c + x * 3 * d)
+
+
+def _rows(wrong: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Return the rows with anything wrong, of an array of any shape; a single number has none."""
+    return np.flatnonzero(wrong.reshape(len(wrong), -1).any(axis=1)) if wrong.ndim else np.array([], dtype=np.intp)
