@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
+
+ERROR, WARNING, HINT = "error", "warning", "hint"
+SEVERITIES = (ERROR, WARNING, HINT)
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,9 @@ class Finding:
     message : what is wrong, with the value that was found.
     expected : what was expected there instead; empty where the message says it.
     nearest : the nearest valid name, or None.
+    severity : "error" stops a run; "warning" is most likely a mistake and does not; "hint" may well be meant.
+    rule : name of the rule that was broken, such as ``read-data-is-delivered``; for programs.
+    fix : what to do about it, as a sentence; empty where `nearest` or `expected` tell it.
     """
 
     file: str
@@ -28,15 +35,34 @@ class Finding:
     message: str
     expected: str = ""
     nearest: str | None = None
+    severity: str = ERROR
+    rule: str = ""
+    fix: str = ""
 
     def __str__(self) -> str:
         place = self.file if self.line is None else f"{self.file}:{self.line}"
-        text = f"{place}: {self.key}: {self.message}" if self.key else f"{place}: {self.message}"
+        parts = [place, *([] if self.severity == ERROR else [self.severity]), *([self.key] if self.key else [])]
+        text = ": ".join((*parts, self.message))
         if self.expected:
             text += f"; expected {self.expected}"
         if self.nearest is not None:
             text += f". Did you mean '{self.nearest}'?"
+        if self.fix:
+            text += f" {self.fix}" if text.endswith("?") else f". {self.fix}"
         return text
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it, as a sentence; empty where the message says all that is known."""
+        if self.fix:
+            return self.fix
+        if self.nearest is not None:
+            return f"Write '{self.nearest}'"
+        return f"Make it {self.expected}" if self.expected else ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the finding as a JSON object; `fix` is the remedy."""
+        return {**asdict(self), "fix": self.remedy}
 
 
 class ConfigurationError(Exception):
@@ -48,10 +74,11 @@ class ConfigurationError(Exception):
 
 
 class Findings:
-    """Collects the findings of one file while it is read."""
+    """Collects the findings of one file while it is read; `rule` is what they are called unless they say otherwise."""
 
-    def __init__(self, file: str | Path) -> None:
+    def __init__(self, file: str | Path, rule: str = "") -> None:
         self.file = str(file)
+        self.rule = rule
         self.found: list[Finding] = []
 
     def add(
@@ -63,18 +90,27 @@ class Findings:
         expected: str = "",
         got: str | None = None,
         candidates: Iterable[str] = (),
+        severity: str = ERROR,
+        rule: str = "",
+        fix: str = "",
     ) -> None:
         """Note a mistake; `got` and `candidates` give the nearest name and, if `expected` is empty, the choice."""
         candidates = list(candidates)
         if candidates and not expected:
             expected = one_of(candidates)
         nearest_name = nearest(got, candidates) if got is not None else None
-        self.found.append(Finding(self.file, line, key, message, expected, nearest_name))
+        found = Finding(self.file, line, key, message, expected, nearest_name, severity, rule or self.rule, fix)
+        self.found.append(found)
 
     def raise_if_any(self) -> None:
         """Raise ConfigurationError with everything found so far, if there is anything."""
         if self.found:
             raise ConfigurationError(self.found)
+
+
+def errors(findings: Iterable[Finding]) -> list[Finding]:
+    """Return those that stop a run."""
+    return [finding for finding in findings if finding.severity == ERROR]
 
 
 def nearest(name: str, candidates: Iterable[str]) -> str | None:

@@ -44,10 +44,10 @@ def read(path: str | Path) -> Element:
         size = path.stat().st_size
         text = path.read_bytes() if size <= MAX_BYTES else b""
     except OSError as error:
-        raise ConfigurationError([Finding(str(path), None, "", f"cannot be read: {error.strerror}")]) from None
+        raise _unreadable(str(path), None, f"cannot be read: {error.strerror}") from None
     if size > MAX_BYTES:
         message = f"has {size} bytes; a configuration has at most {MAX_BYTES}"
-        raise ConfigurationError([Finding(str(path), None, "", message)])
+        raise _unreadable(str(path), None, message)
     return parse(text, str(path))
 
 
@@ -77,10 +77,14 @@ def parse(text: bytes, file: str) -> Element:
     try:
         parser.Parse(text, True)
     except _Refused as error:
-        raise ConfigurationError([Finding(file, parser.CurrentLineNumber, "", str(error))]) from None
+        raise _unreadable(file, parser.CurrentLineNumber, str(error)) from None
     except expat.ExpatError as error:
         message = f"is not well-formed XML: {expat.ErrorString(error.code)} at column {error.offset + 1}"
-        raise ConfigurationError([Finding(file, error.lineno, "", message)]) from None
+        raise _unreadable(file, error.lineno, message) from None
     except (ValueError, LookupError) as error:  # an unknown or unusable character encoding
-        raise ConfigurationError([Finding(file, None, "", f"is not readable as text: {error}")]) from None
+        raise _unreadable(file, None, f"is not readable as text: {error}") from None
     return roots[0]
+
+
+def _unreadable(file: str, line: int | None, message: str) -> ConfigurationError:
+    return ConfigurationError([Finding(file, line, "", message, rule="xml")])

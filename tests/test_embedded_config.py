@@ -366,3 +366,20 @@ def test_mutated_configurations_give_findings_and_nothing_else(tmp_path: Path) -
             refused.append(error)
     assert len(refused) > 1400
     assert all(error.findings and all(f.message for f in error.findings) for error in refused)
+
+
+# What is written, where it stands in BASE, and the one thing that is to be said: nothing is concluded from it.
+UNREADABLE = [
+    ('size value="0.5"', 'size value="sixty"', 'value="sixty" is not valid'),
+    ('iterations value="30"', 'iterations value="many" /><min-iterations value="4"', 'value="many" is not valid'),
+    ('direction="read"', 'direction="raed"', 'direction="raed" is not valid'),
+    ('name="Left-Mesh" dimensions="2"', 'name="Left-Mesh" dimensions="4"', 'dimensions="4" is not valid'),
+    ('windows value="3"', 'windows value="all"', 'value="all" is not valid'),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "message"), UNREADABLE, ids=[m[2] for m in UNREADABLE])
+def test_nothing_is_concluded_from_a_value_that_cannot_be_read(tmp_path: Path, old: str, new: str, message: str) -> None:
+    assert old in BASE
+    (found,) = findings(tmp_path, BASE.replace(old, new))
+    assert message in found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ def read(path: str | Path, variant: str = "", overrides: Sequence[str] = ()) -> 
 
 def placed(findings: Sequence[Finding]) -> list[Finding]:
     """Return the findings; those in line 0 as findings about the command line, where such values came from."""
-    return [Finding("--set", None, f.key, f.message, f.expected, f.nearest) if f.line == 0 else f for f in findings]
+    return [replace(f, file="--set", line=None) if f.line == 0 else f for f in findings]
 
 
 class CaseReader:
@@ -66,7 +67,7 @@ class CaseReader:
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        self.findings = Findings(file)
+        self.findings = Findings(file, "case-file")
 
     def read(self, root: Node, variant: str, arguments: tuple[str, ...]) -> Case | None:
         """Return the case, or None where too little of it is there."""

@@ -65,10 +65,10 @@ def read(path: str | Path) -> Node:
         size = path.stat().st_size
         text = path.read_bytes() if size <= MAX_BYTES else b""
     except OSError as error:
-        raise ConfigurationError([Finding(str(path), None, "", f"cannot be read: {error.strerror}")]) from None
+        raise ConfigurationError([_unreadable(str(path), None, f"cannot be read: {error.strerror}")]) from None
     if size > MAX_BYTES:
         message = f"has {size} bytes; a case has at most {MAX_BYTES}"
-        raise ConfigurationError([Finding(str(path), None, "", message)])
+        raise ConfigurationError([_unreadable(str(path), None, message)])
     return parse(text, str(path))
 
 
@@ -78,16 +78,16 @@ def parse(text: bytes | str, file: str) -> Node:
         decoded = text.decode("utf-8") if isinstance(text, bytes) else text
         return _document(yaml.parse(decoded, Loader=yaml.SafeLoader))
     except UnicodeDecodeError as error:
-        finding = Finding(file, None, "", f"is not UTF-8 text, at byte {error.start}")
+        finding = _unreadable(file, None, f"is not UTF-8 text, at byte {error.start}")
     except _Refused as error:
-        finding = Finding(file, error.line, "", str(error))
+        finding = _unreadable(file, error.line, str(error))
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         context = f" ({error.context})" if error.context else ""
-        finding = Finding(file, line, "", f"is not readable as YAML: {error.problem}{context}")
+        finding = _unreadable(file, line, f"is not readable as YAML: {error.problem}{context}")
     except yaml.YAMLError as error:  # a character that YAML does not allow
         first = str(error).splitlines()[0]
-        finding = Finding(file, None, "", f"is not readable as YAML: {first}")
+        finding = _unreadable(file, None, f"is not readable as YAML: {first}")
     raise ConfigurationError([finding])
 
 
@@ -152,3 +152,7 @@ def _scalar(event: yaml.ScalarEvent, line: int) -> str | int | float | bool | No
 
 def _line(event: yaml.Event) -> int:
     return event.start_mark.line + 1 if event.start_mark else 1
+
+
+def _unreadable(file: str, line: int | None, message: str) -> Finding:
+    return Finding(file, line, "", message, rule="yaml")

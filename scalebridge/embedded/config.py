@@ -15,7 +15,7 @@ from typing import Any
 from scalebridge import xmlfile
 from scalebridge.embedded.acceleration.settings import AccelerationConfig
 from scalebridge.embedded.mapping.settings import MappingConfig
-from scalebridge.findings import Finding, Findings
+from scalebridge.findings import ConfigurationError, Finding, Findings
 
 Key = tuple[str, str]  # (mesh, data)
 
@@ -317,20 +317,35 @@ def load(path: str | Path) -> Configuration:
         With every mistake in the file: unknown tags, attributes and values, missing ones, names that are not defined,
         data flow that cannot work.
     """
+    configuration, found = read(path)
+    if found or configuration is None:
+        raise ConfigurationError(found)
+    return configuration
+
+
+def read(path: str | Path) -> tuple[Configuration | None, list[Finding]]:
+    """Read a configuration as `load` does, but return the mistakes, and as much of the configuration as was understood.
+
+    The rules of the findings tell how far to trust it: after "xml" there is none; after "schema" or "name" parts may be
+    missing or refer to nothing; after "value" and "flow" it has everything that the file has.
+    """
     from scalebridge.embedded import elements, reader, references, schema
 
-    findings = Findings(str(path))
-    root = xmlfile.read(path)
+    findings = Findings(str(path), "schema")
+    try:
+        root = xmlfile.read(path)
+    except ConfigurationError as error:
+        return None, list(error.findings)
     if root.tag != schema.CONFIGURATION.name:
         message = f"the outermost tag is <{root.tag}>"
         findings.add(root.line, f"<{root.tag}>", message, expected=f"<{schema.CONFIGURATION.name}>")
-        findings.raise_if_any()
+        return None, findings.found
     node = elements.read(root, schema.CONFIGURATION, findings)
+    findings.rule = "value"
     configuration = reader.build(node, str(path), findings)
     references.check(configuration, findings)
     findings.found.sort(key=lambda f: f.line or 0)
-    findings.raise_if_any()
-    return configuration
+    return configuration, findings.found
 
 
 def refusals(configuration: Configuration, participant: str | None = None) -> list[Finding]:

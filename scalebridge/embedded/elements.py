@@ -12,6 +12,7 @@ from scalebridge.findings import Findings
 from scalebridge.xmlfile import Element
 
 REQUIRED = object()
+_UNREAD = object()
 
 
 @dataclass(frozen=True)
@@ -44,12 +45,17 @@ class Tag:
 
 @dataclass(frozen=True)
 class Node:
-    """An element that fits the table: typed values for every attribute, which of them were written, its children."""
+    """An element that fits the table: typed values for every attribute, which of them were written, its children.
+
+    `unread` are the attributes that hold a plausible value because what was written could not be read: nothing is to
+    be concluded from it.
+    """
 
     tag: str
     line: int
     values: dict[str, Any]
     given: frozenset[str]
+    unread: frozenset[str]
     children: list[Node] = field(default_factory=list)
 
     @property
@@ -116,7 +122,7 @@ _EXPECTED = {
 }
 
 
-def _read_attributes(element: Element, tag: Tag, findings: Findings) -> dict[str, Any]:
+def _check_names(element: Element, tag: Tag, findings: Findings) -> None:
     place = f"<{element.tag}>"
     known = {a.name for a in tag.attributes}
     hints = dict(tag.hints)
@@ -129,30 +135,31 @@ def _read_attributes(element: Element, tag: Tag, findings: Findings) -> dict[str
                 findings.add(element.line, place, text, got=name, candidates=known)
             else:
                 findings.add(element.line, place, text, expected="no attributes")
-    return {a.name: _read_attribute(element, a, findings) for a in tag.attributes}
 
 
 def _read_attribute(element: Element, attribute: Attribute, findings: Findings) -> Any:
+    """Return the value of an attribute, or _UNREAD after saying why it has none."""
     place = f"<{element.tag}>"
     text = element.attributes.get(attribute.name)
     if text is None:
-        if attribute.default is REQUIRED:
-            findings.add(element.line, place, f"attribute {attribute.name} is missing")
-        return attribute.fallback
+        if attribute.default is not REQUIRED:
+            return attribute.default
+        findings.add(element.line, place, f"attribute {attribute.name} is missing")
+        return _UNREAD
     message = f'{attribute.name}="{text}" is not valid'
     try:
         value = _READERS[attribute.type](text)
     except (ValueError, KeyError, ZeroDivisionError, OverflowError):
         findings.add(element.line, place, message, expected=_EXPECTED[attribute.type])
-        return attribute.fallback
+        return _UNREAD
     if attribute.choices and value not in attribute.choices:
         findings.add(element.line, place, message, got=text, candidates=[str(c) for c in attribute.choices])
-        return attribute.fallback
+        return _UNREAD
     if attribute.type == "text" and attribute.default is REQUIRED and not value:
         findings.add(element.line, place, f"attribute {attribute.name} is empty", expected="a name")
     if attribute.type == "number" and math.isnan(value):
         findings.add(element.line, place, message, expected=_EXPECTED["number"])
-        return attribute.fallback
+        return _UNREAD
     return value
 
 
@@ -161,7 +168,11 @@ def read(element: Element, tag: Tag, findings: Findings) -> Node:
 
     A value that could not be read is replaced by a plausible one, so that reading goes on.
     """
-    node = Node(element.tag, element.line, _read_attributes(element, tag, findings), frozenset(element.attributes), [])
+    _check_names(element, tag, findings)
+    values = {a.name: _read_attribute(element, a, findings) for a in tag.attributes}
+    unread = frozenset(name for name, value in values.items() if value is _UNREAD)
+    values |= {a.name: a.fallback for a in tag.attributes if a.name in unread}
+    node = Node(element.tag, element.line, values, frozenset(element.attributes), unread)
     tags = {child.name: child for child in tag.children}
     seen: Counter[str] = Counter()
     for child in element.children:

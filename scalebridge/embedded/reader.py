@@ -11,6 +11,9 @@ from scalebridge.embedded.elements import Node
 from scalebridge.embedded.mapping import settings as mapping
 from scalebridge.findings import Findings
 
+UNKNOWN_DIMENSIONS = 0  # of a mesh whose dimensions could not be read
+MANY = 10**9  # iterations, where their number could not be read
+
 
 def build(root: Node, file: str, findings: Findings) -> config.Configuration:
     """Return the configuration that `root` describes; mistakes inside one tag go to `findings`."""
@@ -58,7 +61,8 @@ def _data(node: Node, findings: Findings) -> config.DataConfig:
 
 def _mesh(node: Node) -> config.MeshConfig:
     data = tuple(use["name"] for use in node.all("use-data"))
-    return config.MeshConfig(node["name"], node["dimensions"], data, node.line)
+    dimensions = UNKNOWN_DIMENSIONS if "dimensions" in node.unread else node["dimensions"]
+    return config.MeshConfig(node["name"], dimensions, data, node.line)
 
 
 def _connection(node: Node) -> config.ConnectionConfig:
@@ -74,7 +78,7 @@ def _participant(node: Node, dimensions: dict[str, int], findings: Findings) -> 
         receives=tuple(_received(n, findings) for n in node.all("receive-mesh")),
         writes=tuple(Access(n["mesh"], n["name"], n.line) for n in node.all("write-data")),
         reads=tuple(Access(n["mesh"], n["name"], n.line) for n in node.all("read-data")),
-        mappings=tuple(_mapping(n, dimensions, findings) for n in node.all("mapping:")),
+        mappings=tuple(_mapping(n, dimensions, findings) for n in node.all("mapping:") if not n.unread),
         actions=tuple(_action(n) for n in node.all("action:")),
         exports=tuple(_export(n) for n in node.all("export:")),
         watch_points=tuple(
@@ -125,7 +129,7 @@ def _mapping(node: Node, dimensions: dict[str, int], findings: Findings) -> conf
         radius=node.get("radius", 0.0),
         multiscale=_multiscale(node) if "multiscale-type" in node.values else None,
     )
-    sides = [dimensions[m] for m in (made.from_mesh, made.to_mesh) if m in dimensions]
+    sides = [dimensions[m] for m in (made.from_mesh, made.to_mesh) if m is not None and dimensions.get(m)]
     if len(set(sides)) == 1:
         for problem in mapping.problems(made, sides[0]):
             findings.add(node.line, place, problem)
@@ -182,15 +186,15 @@ def _scheme(node: Node, findings: Findings) -> config.SchemeConfig:
         kind=node.kind,
         participants=tuple(members),
         controller=_controller(node, members, findings),
-        max_time=_limit(node, "max-time", findings),
-        max_time_windows=_limit(node, "max-time-windows", findings),
+        max_time=_limit(node, "max-time", findings, unread=1.0),
+        max_time_windows=_limit(node, "max-time-windows", findings, unread=1),
         time_window_size=_window_size(node, findings),
         exchanges=tuple(
             config.ExchangeConfig(e["data"], e["mesh"], e["from"], e["to"], e["initialize"], e["substeps"], e.line)
             for e in node.all("exchange")
         ),
         min_iterations=_limit(node, "min-iterations", findings) or 1,
-        max_iterations=_limit(node, "max-iterations", findings),
+        max_iterations=_limit(node, "max-iterations", findings, unread=MANY),
         measures=tuple(_measure(m, findings) for m in node.children if m.tag.endswith("convergence-measure")),
         acceleration=_acceleration(accelerated, findings) if accelerated else None,
         acceleration_line=accelerated.line if accelerated else node.line,
@@ -212,10 +216,11 @@ def _controller(node: Node, members: list[str], findings: Findings) -> str:
     return str(controllers[0]["name"])
 
 
-def _limit[T: (int, float)](node: Node, tag: str, findings: Findings) -> T | None:
+def _limit[T: (int, float)](node: Node, tag: str, findings: Findings, unread: T | None = None) -> T | None:
+    """Return the value of a tag, None where there is none, or `unread` where it could not be read."""
     limit = node.one(tag)
-    if limit is None:
-        return None
+    if limit is None or "value" in limit.unread:
+        return unread if limit else None
     value: T = limit["value"]
     if not value > 0:
         findings.add(limit.line, f"<{tag}>", f"value is {value}", expected="more than 0")
@@ -229,7 +234,7 @@ def _window_size(node: Node, findings: Findings) -> float | None:
     if size.get("method") == "first-participant":
         return None
     value: float = size["value"]
-    if not (1e-14 <= value < math.inf):
+    if "value" not in size.unread and not (1e-14 <= value < math.inf):
         message = f"value is {value:g}" if "value" in size.given else "attribute value is missing"
         findings.add(size.line, "<time-window-size>", message, expected="more than 1e-14")
     return value

@@ -14,6 +14,7 @@ from scalebridge.embedded.config import (
     ParticipantConfig,
     SchemeConfig,
 )
+from scalebridge.embedded.reader import UNKNOWN_DIMENSIONS
 from scalebridge.findings import Findings
 
 
@@ -26,7 +27,9 @@ class _Names:
         self.findings = findings
         for name, line in defined:
             if name in self.lines:
-                findings.add(line, f'<{what} name="{name}">', f"is already defined in line {self.lines[name]}")
+                findings.add(
+                    line, f'<{what} name="{name}">', f"is already defined in line {self.lines[name]}", rule="name"
+                )
             else:
                 self.lines[name] = line
 
@@ -37,9 +40,9 @@ class _Names:
         if name not in self.lines:
             message = f'there is no {self.what} "{name}"'
             if self.lines:
-                self.findings.add(line, place, message, got=name, candidates=self.lines)
+                self.findings.add(line, place, message, got=name, candidates=self.lines, rule="name")
             else:
-                self.findings.add(line, place, message, expected=f"<{self.what}> to be defined")
+                self.findings.add(line, place, message, expected=f"<{self.what}> to be defined", rule="name")
             return False
         if self.lines[name] > line:
             message = f'{self.what} "{name}" is defined only in line {self.lines[name]}'
@@ -65,9 +68,9 @@ class _Checker:
             message = f'mesh "{mesh}" does not use data "{data}"'
             if data in self.data.lines:
                 add = f'<use-data name="{data}" /> in <mesh name="{mesh}">'
-                self.findings.add(line, place, message, expected=add)
+                self.findings.add(line, place, message, expected=add, rule="name")
             else:
-                self.findings.add(line, place, message, got=data, candidates=carried)
+                self.findings.add(line, place, message, got=data, candidates=carried, rule="name")
             return False
         return data in self.data.lines
 
@@ -106,15 +109,17 @@ class _Checker:
         place = f'<receive-mesh name="{mesh}">'
         if provider and provider not in self.participants.lines:
             message = f'there is no participant "{provider}"'
-            self.findings.add(line, place, message, got=provider, candidates=self.participants.lines)
+            self.findings.add(line, place, message, got=provider, candidates=self.participants.lines, rule="name")
             return
         if provider == participant.name:
-            self.findings.add(line, place, "is received from itself", expected=f'<provide-mesh name="{mesh}" />')
+            self.findings.add(
+                line, place, "is received from itself", expected=f'<provide-mesh name="{mesh}" />', rule="name"
+            )
             return
         if provider and mesh in self.meshes.lines:
             if mesh not in self.all.participant(provider).provides:
                 message = f'participant "{provider}" does not provide mesh "{mesh}"'
-                self.findings.add(line, place, message, expected="the participant that provides it")
+                self.findings.add(line, place, message, expected="the participant that provides it", rule="name")
             if self.all.connection(participant.name, provider) is None:
                 message = f'there is no <m2n:...> between "{participant.name}" and "{provider}"'
                 self.findings.add(line, place, message)
@@ -126,7 +131,7 @@ class _Checker:
         received = participant.received(access.mesh)
         if not participant.uses(access.mesh):
             message = f'participant "{participant.name}" neither provides nor receives mesh "{access.mesh}"'
-            self.findings.add(access.line, place, message, got=access.mesh, candidates=_used(participant))
+            self.findings.add(access.line, place, message, got=access.mesh, candidates=_used(participant), rule="name")
         elif received is not None and not received.api_access:
             expected = f'api-access="true" in <receive-mesh name="{access.mesh}">, or a provided mesh and a mapping'
             self.findings.add(access.line, place, "the mesh is received without api-access", expected=expected)
@@ -146,17 +151,19 @@ class _Checker:
         mine, theirs = (made.to_mesh, made.from_mesh) if reading else (made.from_mesh, made.to_mesh)
         if mine is not None and mine not in participant.provides:
             message = f'a {made.direction} mapping {"to" if reading else "from"} mesh "{mine}", which is not provided'
-            self.findings.add(line, place, message, expected=f'<provide-mesh name="{mine}" />')
+            self.findings.add(line, place, message, expected=f'<provide-mesh name="{mine}" />', rule="name")
         if theirs is not None:
             received = participant.received(theirs)
             message = f'a {made.direction} mapping {"from" if reading else "to"} mesh "{theirs}", which is not received'
             if received is None:
-                self.findings.add(line, place, message, expected=f'<receive-mesh name="{theirs}" from="..." />')
+                self.findings.add(
+                    line, place, message, expected=f'<receive-mesh name="{theirs}" from="..." />', rule="name"
+                )
             elif mine is None and not received.api_access:
                 expected = f'api-access="true" in <receive-mesh name="{theirs}">'
                 self.findings.add(line, place, "a just-in-time mapping needs access to the mesh", expected=expected)
         ends = [m for m in (made.from_mesh, made.to_mesh) if m is not None]
-        if len({self.all.mesh(m).dimensions for m in ends}) > 1:
+        if len({self.all.mesh(m).dimensions for m in ends} - {UNKNOWN_DIMENSIONS}) > 1:
             self.findings.add(line, place, "the two meshes have different dimensions")
         elif not self._mapped_data(participant, mapping):
             verb = "read-data" if reading else "write-data"
@@ -198,14 +205,16 @@ class _Checker:
             if self.meshes.has(action.mesh, action.line, place):
                 if not participant.uses(action.mesh):
                     message = f'mesh "{action.mesh}" is neither provided nor received'
-                    self.findings.add(action.line, place, message, got=action.mesh, candidates=_used(participant))
+                    self.findings.add(
+                        action.line, place, message, got=action.mesh, candidates=_used(participant), rule="name"
+                    )
                 for data in (*action.sources, *((action.target,) if action.target is not None else ())):
                     self.has_data((action.mesh, data), action.line, place)
         for point in participant.watch_points:
             place = f'<watch-point name="{point.name}">'
             if self._is_provided(participant, point.mesh, point.line, place):
                 dimensions = self.all.mesh(point.mesh).dimensions
-                if point.coordinate and len(point.coordinate) != dimensions:
+                if point.coordinate and dimensions and len(point.coordinate) != dimensions:
                     message = f"the coordinate has {len(point.coordinate)} components"
                     self.findings.add(point.line, place, message, expected=f"{dimensions}, as the mesh has")
         for integral in participant.watch_integrals:
@@ -217,7 +226,7 @@ class _Checker:
         if mesh in participant.provides:
             return True
         message = f'participant "{participant.name}" does not provide mesh "{mesh}"'
-        self.findings.add(line, place, message, got=mesh, candidates=participant.provides)
+        self.findings.add(line, place, message, got=mesh, candidates=participant.provides, rule="name")
         return False
 
     def check_connections(self) -> None:
@@ -228,7 +237,9 @@ class _Checker:
             for end in ends:
                 if end and end not in self.participants.lines:
                     message = f'there is no participant "{end}"'
-                    self.findings.add(connection.line, place, message, got=end, candidates=self.participants.lines)
+                    self.findings.add(
+                        connection.line, place, message, got=end, candidates=self.participants.lines, rule="name"
+                    )
             if ends[0] and ends[0] == ends[1]:
                 self.findings.add(connection.line, place, "acceptor and connector are the same participant")
             elif frozenset(ends) in seen:
@@ -272,10 +283,15 @@ class _Checker:
         for name in (exchange.sender, exchange.receiver):
             if name and name not in scheme.participants:
                 message = f'"{name}" is not a participant of this scheme'
-                add(line, place, message, got=name, candidates=scheme.participants)
+                add(line, place, message, got=name, candidates=scheme.participants, rule="name")
                 sound = False
             elif sound and name in self.participants.lines and not self.all.participant(name).uses(exchange.mesh):
-                add(line, place, f'participant "{name}" neither provides nor receives mesh "{exchange.mesh}"')
+                add(
+                    line,
+                    place,
+                    f'participant "{name}" neither provides nor receives mesh "{exchange.mesh}"',
+                    rule="name",
+                )
                 sound = False
         if exchange.sender and exchange.sender == exchange.receiver:
             add(line, place, f'goes from "{exchange.sender}" to itself')
@@ -343,7 +359,7 @@ class _Checker:
         mesh, data = key
         message = f'data "{data}" on mesh "{mesh}" is not exchanged with "{scheme.controller}" in this scheme'
         candidates = [f"{e.data} on {e.mesh}" for e in mine]
-        self.findings.add(line, place, message, got=f"{data} on {mesh}", candidates=candidates)
+        self.findings.add(line, place, message, got=f"{data} on {mesh}", candidates=candidates, rule="name")
         return False
 
     def check_schemes_together(self) -> None:
@@ -372,6 +388,7 @@ def _accesses(participant: ParticipantConfig, mesh: str) -> bool:
 
 def check(configuration: Configuration, findings: Findings) -> None:
     """Add to `findings` whatever in a configuration refers to nothing or cannot work."""
+    findings.rule = "flow"
     checker = _Checker(configuration, findings)
     checker.check_meshes()
     if configuration.allow_remeshing and not configuration.experimental:
