@@ -102,8 +102,11 @@ class Coupling:
         if self.participant.requires_mesh_connectivity_for(name):
             if np.size(edges):
                 self.participant.set_mesh_edges(name, ids[np.asarray(edges)])
-            if np.size(triangles):
+            if np.size(triangles) and dimensions == 3:
                 self.participant.set_mesh_triangles(name, ids[np.asarray(triangles)])
+            elif np.size(triangles):  # pyprecice 3.4.0 refuses to take those of a plane all at once
+                for corners in ids[np.asarray(triangles)]:
+                    self.participant.set_mesh_triangle(name, *corners)
         self.meshes[name] = CouplingMesh(self.participant, self.wiring, name, padded, ids)
         return self.meshes[name]
 
@@ -132,6 +135,7 @@ class Coupling:
             if self.participant.requires_initial_data():
                 for mesh in self.meshes.values():
                     mesh.send(0.0, initial=True)
+            self._tell("wait", Position(window=0, iteration=0))
             with self._clock.block():
                 self.participant.initialize()
             for mesh in self.meshes.values():
@@ -215,6 +219,7 @@ class Coupling:
         with self._clock.couple():
             for mesh in self.meshes.values():
                 mesh.send(step.end)
+            self._tell("wait", Position(step.t, step.window, step.iteration))
             with self._clock.block():
                 self.participant.advance(step.dt if advance is None else advance)
 

@@ -1,17 +1,32 @@
-"""Progress of a participant: events that it appends to a file and that the hub reads while it runs."""
+"""Progress of a participant: what it does and how far it is, told by files that others may read while it runs.
+
+Two files stand side by side. `progress.jsonl` is the history: an event a line, thinned to about 20 a second, so that a
+long run of small steps does not fill the disk. `progress.now` is the moment: the last event of all, also those that the
+history leaves out, as a few numbers that are overwritten in place through shared memory. That costs less than a
+millionth of a second, and tells in the middle of a long call that it is waiting, and since when.
+"""
 
 from __future__ import annotations
 
 import json
+import math
+import mmap
+import os
+import struct
 import time as clock
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-EVENTS = ("start", "step", "window", "end", "error")
+EVENTS = ("start", "step", "wait", "window", "end", "error")
 BURST = 20
 PER_SECOND = 20.0
+_MOMENT = struct.Struct(
+    "<8s7d3q"
+)  # event; wall, begun, time, end, solving, waiting, exchanging; window, windows, iteration
+_CODES = {event: event.encode().ljust(8) for event in EVENTS}
+_NAMES = {code: event for event, code in _CODES.items()}
 
 
 @dataclass(frozen=True)
@@ -20,11 +35,13 @@ class Progress:
 
     Attributes
     ----------
-    event : one of EVENTS: begun, a step is about to be solved, a window is complete, ended well, failed.
+    event : one of EVENTS: the coupling has begun, a step is about to be solved, a call that may wait for partners has
+        begun, a window is complete, ended well, failed.
     time, end : simulated time now and at the end [s of the simulation]; `end` is None where it is not known.
     window, windows : number of the current time window from 1, and how many there will be, or None.
     iteration : number of the current iteration of this window, from 1.
     wall : seconds since the participant began.
+    begun : when that was, in seconds since 1970; None where the file does not tell.
     solving, waiting, exchanging : seconds spent so far in its own solver, blocked on partners, moving data.
     message : what failed, of an "error".
     """
@@ -36,48 +53,90 @@ class Progress:
     windows: int | None = None
     iteration: int = 0
     wall: float = 0.0
+    begun: float | None = None
     solving: float = 0.0
     waiting: float = 0.0
     exchanging: float = 0.0
     message: str = ""
 
 
-class ProgressWriter:
-    """Appends events to a file, each at once readable by others.
+def moment(history: str | Path) -> Path:
+    """Return the file of the moment that stands beside a history."""
+    return Path(history).with_suffix(".now")
 
-    No more than about 20 events a second are written, after a burst of 20: what comes faster is left out, except
-    "start", "end" and "error".
+
+class ProgressWriter:
+    """Appends events to a history, each at once readable by others, and keeps the moment.
+
+    No more than about 20 events a second are written to the history, after a burst of 20. What comes faster is left
+    out, except "start", "end" and "error". Every rank may append an "error"; the moment is kept by the one that tells
+    more.
     """
 
     def __init__(self, path: str | Path) -> None:
         self._file: IO[str] = Path(path).open("a", encoding="utf-8")  # noqa: SIM115  (lives as long as the writer)
+        self._path = Path(path)
+        self._moment: mmap.mmap | None = None
         self._begun = self._last = clock.perf_counter()
+        self._since = clock.time()
+        self._told = False
         self._allowance = float(BURST)
         self._numbers: dict[str, Any] = {}
 
     def write(self, event: str, **numbers: Any) -> None:
-        """Append one event; `numbers` are the attributes of `Progress`, without `event` and `wall`.
+        """Note one event; `numbers` are the attributes of `Progress`, without `event`, `wall` and `begun`.
 
         Those that an "error" does not give are what they were in the event before it.
         """
         if event not in EVENTS:
             raise ValueError(f"an event is one of {', '.join(EVENTS)}, not {event!r}")
-        numbers = self._numbers | numbers if event == "error" else numbers
+        if event == "error":
+            numbers = self._numbers | numbers
+        elif self._moment is None and not self._numbers:
+            self._moment = _mapped(moment(self._path))
         self._numbers = numbers
         now = clock.perf_counter()
+        self._keep(event, now - self._begun, numbers)
         self._allowance = min(BURST, self._allowance + (now - self._last) * PER_SECOND)
         self._last = now
-        if event in ("step", "window"):
+        if event in ("step", "wait", "window"):
             if self._allowance < 1.0:
                 return
             self._allowance -= 1.0
-        entry = Progress(event=event, wall=now - self._begun, **numbers)
-        self._file.write(json.dumps(asdict(entry)) + "\n")
+        entry = {"event": event, "wall": now - self._begun, **numbers}
+        if not self._told:
+            self._told = True
+            entry["begun"] = self._since
+        self._file.write(json.dumps({k: round(v, 6) if k in _SECONDS else v for k, v in entry.items()}) + "\n")
         self._file.flush()
 
+    def _keep(self, event: str, wall: float, numbers: dict[str, Any]) -> None:
+        if self._moment is None:
+            return
+        get = numbers.get
+        end, windows = get("end"), get("windows")
+        _MOMENT.pack_into(
+            self._moment,
+            0,
+            _CODES[event],
+            wall,
+            self._since,
+            get("time", 0.0),
+            math.nan if end is None else end,
+            get("solving", 0.0),
+            get("waiting", 0.0),
+            get("exchanging", 0.0),
+            get("window", 0),
+            -1 if windows is None else windows,
+            get("iteration", 0),
+        )
+
     def close(self) -> None:
-        """Close the file."""
+        """Close the files."""
         self._file.close()
+        if self._moment is not None:
+            self._moment.close()
+            self._moment = None
 
     def __enter__(self) -> Self:
         return self
@@ -88,17 +147,28 @@ class ProgressWriter:
         self.close()
 
 
+_SECONDS = ("wall", "begun", "solving", "waiting", "exchanging")
+
+
 class ProgressReader:
-    """Follows a file of events while it grows; the file need not exist yet."""
+    """Follows the files of a participant while they grow; they need not exist yet.
+
+    Attributes
+    ----------
+    latest : the last event of all, also one that the history leaves out; None where there is none.
+    begun : when the participant began, in seconds since 1970, as far as it has been told.
+    """
 
     def __init__(self, path: str | Path) -> None:
         self._path = Path(path)
+        self._moment = moment(path)
         self._position = 0
         self._rest = b""
         self.latest: Progress | None = None
+        self.begun: float | None = None
 
     def poll(self) -> list[Progress]:
-        """Return the events that have been appended since the last call; keeps the last one in `latest`.
+        """Return the events that have been appended since the last call; keeps the last of all in `latest`.
 
         A line that is no event (a program that is not ours may write the file) is passed over.
         """
@@ -106,19 +176,96 @@ class ProgressReader:
             with self._path.open("rb") as file:
                 file.seek(self._position)
                 data = file.read()
-        except FileNotFoundError:
-            return []
+        except OSError:
+            data = b""
         self._position += len(data)
         *lines, self._rest = (self._rest + data).split(b"\n")
         events = [e for e in (_parse(line) for line in lines) if e is not None]
-        if events:
-            self.latest = events[-1]
+        for event in events:
+            begins = event.begun is not None
+            self.begun = event.begun if begins else self.begun
+            if begins or self.latest is None or self.latest.event != "error":  # other ranks may go on for a moment
+                self.latest = event
+        if self.latest is None or self.latest.event != "error":
+            self._look()
         return events
+
+    def _look(self) -> None:
+        """Take the moment for the latest event where it is later than the history."""
+        now = read_moment(self._moment)
+        if now is None or now.begun is None:
+            return
+        known = -math.inf if self.latest is None else (self.begun or now.begun) + self.latest.wall
+        if now.begun + now.wall > known + 2e-6:  # the history is rounded
+            self.begun = now.begun
+            self.latest = now
+
+
+def read_moment(path: Path) -> Progress | None:
+    """Return what a `progress.now` tells, or None where it tells nothing."""
+    try:
+        data = path.read_bytes()
+        if data != path.read_bytes():  # it was just being written
+            data = path.read_bytes()
+    except OSError:
+        return None
+    if len(data) != _MOMENT.size:
+        return None
+    code, wall, begun, time, end, solving, waiting, exchanging, window, windows, iteration = _MOMENT.unpack(data)
+    if code not in _NAMES or not all(map(math.isfinite, (wall, begun, time, solving, waiting, exchanging))):
+        return None
+    return Progress(
+        event=_NAMES[code],
+        time=time,
+        end=end if math.isfinite(end) else None,
+        window=window,
+        windows=windows if windows >= 0 else None,
+        iteration=iteration,
+        wall=wall,
+        begun=begun,
+        solving=solving,
+        waiting=waiting,
+        exchanging=exchanging,
+    )
+
+
+def _mapped(path: Path) -> mmap.mmap | None:
+    """Return the file of the moment as memory; None on a file system that cannot share it: only the history tells."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+    except OSError:
+        return None
+    try:
+        os.write(descriptor, bytes(_MOMENT.size))  # a full disk is noticed here, and not by a signal later
+        return mmap.mmap(descriptor, _MOMENT.size)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "message": (str,),
+    "event": (str,),
+    "window": (int,),
+    "iteration": (int,),
+    "windows": (int, type(None)),
+    "end": (int, float, type(None)),
+    "begun": (int, float, type(None)),
+}
 
 
 def _parse(line: bytes) -> Progress | None:
+    """Return the event in a line, or None where it is none, as a whole and in every number."""
     try:
         data = json.loads(line)
-        return Progress(**data) if isinstance(data, dict) and data.get("event") in EVENTS else None
-    except (ValueError, TypeError):
+        if not isinstance(data, dict) or data.get("event") not in EVENTS:
+            return None
+        for key, value in data.items():
+            if not isinstance(value, _TYPES.get(key, (int, float))):
+                return None
+            if isinstance(value, float) and not math.isfinite(value):
+                return None
+        return Progress(**data)
+    except (ValueError, TypeError, RecursionError):
         return None

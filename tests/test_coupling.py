@@ -176,7 +176,7 @@ def _check_records(folder, steps, u):
     (found,) = checks.load(folder / "checks.json")
     assert found.value == pytest.approx(u[-1])
     events = ProgressReader(folder / "progress.jsonl").poll()
-    assert events[0].event == "start"
+    assert [(e.event, e.window) for e in events[:3]] == [("wait", 0), ("start", 1), ("wait", 1)]
     assert (events[-1].event, events[-1].time, events[-1].window) == ("end", 1.0, 4)
     assert {(e.windows, e.end) for e in events} == {(4, 1.0)}
     last = events[-1]

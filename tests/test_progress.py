@@ -1,8 +1,10 @@
 """Progress events: written by participants, followed by the hub."""
 
+import time
+
 import pytest
 
-from scalebridge.progress import BURST, ProgressReader, ProgressWriter
+from scalebridge.progress import BURST, ProgressReader, ProgressWriter, read_moment
 
 
 def test_events_arrive_while_the_file_is_open(tmp_path):
@@ -53,3 +55,61 @@ def test_an_error_stands_where_the_event_before_it_stood(tmp_path):
     assert last is not None
     assert (last.event, last.time, last.window, last.iteration, last.solving) == ("error", 2.0, 3, 4, 1.5)
     assert last.message == "too hot"
+
+
+def test_the_moment_is_told_also_where_the_history_is_thinned(tmp_path):
+    reader = ProgressReader(tmp_path / "progress.jsonl")
+    with ProgressWriter(tmp_path / "progress.jsonl") as writer:
+        for window in range(1, 1001):
+            writer.write("step", window=window, windows=2000, end=4.0)
+        writer.write("wait", time=2.5, window=1000, windows=2000, iteration=3, end=4.0, solving=0.5, waiting=0.25)
+        events = reader.poll()
+        assert events[-1].window < 1000
+        now = reader.latest
+        assert now is not None
+        assert (now.event, now.time, now.end, now.window, now.windows) == ("wait", 2.5, 4.0, 1000, 2000)
+        assert (now.iteration, now.solving, now.waiting, now.exchanging) == (3, 0.5, 0.25, 0.0)
+        assert reader.begun == pytest.approx(time.time(), abs=60)
+        assert now.wall >= events[-1].wall
+        writer.write("wait", window=1)
+        reader.poll()
+        assert reader.latest.end is None
+        assert reader.latest.windows is None
+
+
+def test_a_moment_that_is_none_is_passed_over(tmp_path):
+    path = tmp_path / "progress.now"
+    assert read_moment(path) is None
+    for data in (b"", b"\0" * 88, b"wait    " + b"\xff" * 80, b"x" * 1000):
+        path.write_bytes(data)
+        assert read_moment(path) is None
+
+
+def test_an_error_stays_whatever_the_other_ranks_go_on_to_say(tmp_path):
+    with ProgressWriter(tmp_path / "p") as first, ProgressWriter(tmp_path / "p") as other:
+        first.write("step", window=1)
+        other.write("error", message="too hot")
+        first.write("wait", window=1)
+        reader = ProgressReader(tmp_path / "p")
+        reader.poll()
+        assert (reader.latest.event, reader.latest.message) == ("error", "too hot")
+    with ProgressWriter(tmp_path / "p") as again:  # a run that goes on
+        again.write("start", window=1)
+        reader.poll()
+        assert reader.latest.event == "start"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"event": "step", "window": "2"}',
+        '{"event": "step", "time": null}',
+        '{"event": "step", "time": NaN}',
+        '{"event": ["step"]}',
+        '{"event": "error", "message": 7}',
+        "[" * 100000,
+    ],
+)
+def test_lines_with_values_of_the_wrong_type_are_passed_over(tmp_path, line):
+    (tmp_path / "p").write_text(line + "\n")
+    assert ProgressReader(tmp_path / "p").poll() == []
