@@ -3,8 +3,11 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy
 import pytest
+import scipy
 
 from scalebridge import engines
 from scalebridge.engines import MODULE_FOLDER, ROOT, Engine, EngineError
@@ -89,3 +92,28 @@ def test_exec_runs_a_command_on_the_embedded_engine(installed):
         )
         assert where in done.stdout
         assert done.stderr.startswith("scalebridge 0.1.0: engine ")
+
+
+def imports_precice(folder, before):
+    """Run a program in a Python that has nothing installed, after the statements `before`."""
+    command = [sys.executable, "-S", "-c", f"import pathlib, sys; {before}; import precice; print(precice.Participant)"]
+    environment = {"PYTHONPATH": str(MODULE_FOLDER), "PATH": os.environ["PATH"]}
+    return subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_the_embedded_engine_in_a_python_without_scalebridge(tmp_path):
+    """A program has a Python of its own, with NumPy and SciPy: the engine is found beside its module."""
+    (tmp_path / "site").mkdir()
+    for package in (numpy, scipy):
+        for folder in Path(package.__file__).parents[1].glob(f"{package.__name__}*"):
+            (tmp_path / "site" / folder.name).symlink_to(folder)
+    done = imports_precice(tmp_path, f"sys.path.append({str(tmp_path / 'site')!r})")
+    assert done.stdout == "<class 'scalebridge.embedded.participant.Participant'>\n", done.stderr
+
+
+def test_the_embedded_engine_in_a_python_that_is_too_old_or_too_bare(tmp_path):
+    old = imports_precice(tmp_path, "sys.version_info = (3, 11, 7)")
+    assert "ImportError: scalebridge's embedded engine needs Python 3.12 or newer; " in old.stderr
+    bare = imports_precice(tmp_path, "pass")
+    assert "ImportError: scalebridge's embedded engine needs NumPy and SciPy, and " in bare.stderr
+    assert bare.stderr.endswith("has no numpy: " + f"{sys.executable} -m pip install numpy scipy\n")
