@@ -10,8 +10,9 @@ import scalebridge
 from scalebridge.commands import check, common, exec, list, run
 from scalebridge.engines import EngineError
 from scalebridge.findings import ConfigurationError
+from scalebridge.interruption import Interrupted, interruptible
 from scalebridge.runs.folder import RunFolderError
-from scalebridge.runs.run import CONFIGURATION, INTERRUPTED, Interrupted, interruptible
+from scalebridge.runs.run import CONFIGURATION
 
 COMMANDS = (run, check, list, exec)
 
@@ -34,4 +35,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"scalebridge: {error}", file=sys.stderr)
         return CONFIGURATION
     except Interrupted as interruption:
-        return INTERRUPTED + interruption.number
+        print(f"scalebridge: {interruption}", file=sys.stderr)
+        return interruption.status

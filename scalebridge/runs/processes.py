@@ -1,7 +1,8 @@
 """Processes of a run: started in groups of their own, noticed when they end, stopped for certain.
 
 Every process gets a session of its own, so that a stop reaches its children too, and so that Ctrl-C in the terminal
-reaches the hub alone. On Linux the kernel kills it when the hub dies, and a guard (scalebridge.runs.guard) its descendants.
+reaches the hub alone. On Linux the kernel kills it when the hub dies, and a guard (scalebridge.runs.guard) what it has
+started in turn.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from scalebridge.interruption import shielded
 from scalebridge.runs import guard
 
 TERMINATE_SECONDS = 1.5  # between asking a process to end and killing it
@@ -75,27 +77,30 @@ class Processes:
     def __enter__(self) -> Self:
         if _LINUX:
             command = [sys.executable, "-I", "-S", guard.__file__, self.token]
-            self._guard = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
+            with shielded():
+                self._guard = subprocess.Popen(
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    start_new_session=True,
+                )
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        self.stop()
-        if self._guard is not None:
-            self._guard.communicate(b"done\n")
+        with shielded():
+            self.stop()
+            if self._guard is not None:
+                self._guard.communicate(b"done\n")
+                self._guard = None
 
     def start(
         self, name: str, command: Sequence[str], *, folder: Path, environment: Mapping[str, str], log: Path
     ) -> Process:
         """Start a process. Raises OSError where the program cannot be started."""
-        with log.open("wb") as output:
+        with shielded(), log.open("wb") as output:
             popen = subprocess.Popen(
                 list(command),
                 cwd=folder,
@@ -106,10 +111,10 @@ class Processes:
                 start_new_session=True,
                 preexec_fn=_die_with(os.getpid()),  # safe: the hub has one thread
             )
-        process = Process(name, log, popen, time.monotonic())
-        self.all.append(process)
-        with contextlib.suppress(AttributeError, OSError):  # not on every system
-            self._descriptors[os.pidfd_open(popen.pid)] = process
+            process = Process(name, log, popen, time.monotonic())
+            self.all.append(process)
+            with contextlib.suppress(AttributeError, OSError):  # not on every system
+                self._descriptors[os.pidfd_open(popen.pid)] = process
         return process
 
     @property

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 from scalebridge.cases import inspection as inspecting
-from scalebridge.runs import panel, summary
 from scalebridge.cases.case import Participant
+from scalebridge.interruption import Interrupted, shielded
+from scalebridge.runs import panel, summary
 from scalebridge.runs.failure import last_lines
+from scalebridge.runs.folder import RunFolder
 from scalebridge.runs.monitor import Monitor
 from scalebridge.runs.processes import Process, Processes
-from scalebridge.runs.folder import RunFolder
 from scalebridge.runs.watch import IDLE_SECONDS, Outcome, Watch
 
 WELL = 0
@@ -26,34 +23,7 @@ CONFIGURATION = 2
 PARTICIPANT_FAILED = 3
 REPORT_FAILED = 4
 IDLE = 5
-INTERRUPTED = 128  # plus the number of the signal
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-
-
-class Interrupted(BaseException):
-    """A signal asked the hub to stop."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
-
-
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Turn the signals that ask for an end into Interrupted; once one has come, further ones are ignored."""
-    numbers = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        for each in numbers:
-            signal.signal(each, signal.SIG_IGN)
-        raise Interrupted(number)
-
-    before = {number: signal.signal(number, stop) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 class Run:
@@ -76,8 +46,9 @@ class Run:
 
     def __call__(self) -> int:
         """Run; return the exit status."""
+        processes = Processes()
         try:
-            with Processes() as processes:
+            with processes:
                 outcome = self._participants(processes)
                 status = {"well": WELL, "failed": PARTICIPANT_FAILED, "idle": IDLE}[outcome.kind]
                 ended = outcome.message or "well"
@@ -85,9 +56,10 @@ class Run:
                     problems = self._report(processes)
                     status, ended = (REPORT_FAILED, "\n".join(problems)) if problems else (status, ended)
         except Interrupted as interruption:
-            status = INTERRUPTED + interruption.number
-            ended = f"stopped by signal {interruption.number} ({signal.Signals(interruption.number).name})"
-        return self._finish(status, ended)
+            processes.stop()  # should the signal have come in the middle of the first words of __exit__
+            status, ended = interruption.status, str(interruption)
+        with shielded():
+            return self._finish(status, ended)
 
     def _participants(self, processes: Processes) -> Outcome:
         threads = self._threads()
