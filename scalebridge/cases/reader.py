@@ -18,7 +18,7 @@ from scalebridge.findings import ConfigurationError, Finding, Findings
 KEYS = ("case", "title", "coupling", "scaling", "seed", "participants", "report", "variants")
 MODULE_KEYS = ("run", "settings", "strategy", "ranks", "environment")
 COMMAND_KEYS = ("command", "directory", "ranks", "environment")
-RESERVED = ("checks", "precice-run", "precice-exports", "precice-profiling")  # folders of a run
+RESERVED = ("checks", "inputs", "report", "verify", "precice-run", "precice-exports", "precice-profiling")  # folders of a run
 MAX_RANKS = 4096
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)

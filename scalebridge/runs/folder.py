@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from scalebridge.cases.case import Case
-from scalebridge.handout import Handout
 from scalebridge.cases.inspection import Inspection
+from scalebridge.handout import Handout
+from scalebridge.runs import record
 
 CASE_FILE = "case.json"  # marks a folder as that of a run
 LOCK_FILE = ".lock"
@@ -31,6 +32,7 @@ class RunFolder:
     path : absolute path of the folder.
     earlier : where a run that was here before has been moved, or None.
     coupling, scaling : copies of the inputs in it; `scaling` may be None.
+    record : what goes into the run (scalebridge.runs.record).
     """
 
     def __init__(self, path: Path, inspection: Inspection) -> None:
@@ -51,6 +53,7 @@ class RunFolder:
             self.output(participant.name).mkdir()
         for name in inspection.descriptions:
             self._handout(name).save(self.output(name) / "handout.json")
+        self.record = record.begin(self.path, inspection, resolved(inspection))
 
     def output(self, name: str) -> Path:
         """Return the folder of a participant."""

@@ -1,26 +1,22 @@
-"""The record of a run, `summary.json`, and what is told of it at the end."""
+"""What came of a run, `summary.json`, and what is told of it at the end; what went in stands in `record.json`."""
 
 from __future__ import annotations
 
 import json
-import os
-import platform
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from typing import Any
 
-import scalebridge
 from scalebridge import checks
 from scalebridge.checks import Check
+from scalebridge.runs import record
+from scalebridge.runs.folder import RunFolder, resolved
+from scalebridge.runs.machine import cores as cores  # the number of cores is asked for here
 from scalebridge.runs.monitor import Monitor
 from scalebridge.runs.panel import duration
-from scalebridge.runs.folder import RunFolder, resolved
 
 FILE_NAME = "summary.json"
-PACKAGES = ("numpy", "scipy", "pint", "fenics-dolfinx", "dolfinx-solver-real", "mpi4py", "pyprecice")
 _MODULE_KEYS = ("module", "settings", "units", "strategy", "ranks", "environment")
 _COMMAND_KEYS = ("command", "directory", "ranks", "environment")
 
@@ -51,7 +47,7 @@ def collect(folder: RunFolder) -> tuple[list[Told], list[str]]:
 def write(
     folder: RunFolder, monitors: Sequence[Monitor], told: Sequence[Told], *, status: int, ended: str, begun: float
 ) -> dict[str, Any]:
-    """Write the record of a run.
+    """Write what came of a run, and complete its record.
 
     Parameters
     ----------
@@ -68,19 +64,16 @@ def write(
         "ended": ended,
         "begun": time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(begun)),
         "wall": round(time.time() - begun, 3),
-        "engine": {
-            "name": inspection.engine.name,
-            "version": inspection.engine.version,
-            "origin": inspection.engine.origin,
-        },
-        "versions": versions(),
-        "platform": {"system": platform.platform(), "machine": platform.machine(), "cores": cores()},
+        "engine": folder.record["engine"],
+        "versions": folder.record["versions"],
+        "platform": folder.record["machine"],
         "seed": inspection.case.seed,
         "overrides": list(inspection.case.overrides),
         "participants": {entry["name"]: _participant(entry, monitors) for entry in case["participants"]},
         "checks": [{"by": t.by, **t.check.to_json()} for t in told],
     }
     (folder.path / FILE_NAME).write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+    record.complete(folder.path, folder.record, status=status, ended=ended, wall=data["wall"])
     return data
 
 
@@ -109,18 +102,6 @@ def _run(monitor: Monitor) -> dict[str, Any]:
     if iterations is not None:
         result.update(iterations=list(iterations.per_window), windows_not_converged=iterations.not_converged)
     return result
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of what takes part, as far as it is installed."""
-    result = {"python": platform.python_version(), "scalebridge": scalebridge.__version__}
-    installed = {str(d.metadata["Name"]).lower(): d.version for d in metadata.distributions(path=sys.path)}
-    return result | {name: installed[name] for name in PACKAGES if name in installed}
-
-
-def cores() -> int:
-    """Return the number of processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def table(told: Sequence[Told]) -> str:
