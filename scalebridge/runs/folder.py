@@ -1,8 +1,7 @@
-"""The folder of a run: made new, locked while the run goes on, with a copy of every input in it."""
+"""The folder of a run: made new (scalebridge.runs.place), with a copy of every input in it."""
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -13,15 +12,11 @@ from typing import Any
 from scalebridge.cases.case import Case
 from scalebridge.cases.inspection import Inspection
 from scalebridge.handout import Handout
-from scalebridge.runs import record
+from scalebridge.runs import place, record
+from scalebridge.runs.place import CASE_FILE
+from scalebridge.runs.place import RunFolderError as RunFolderError  # whoever makes one catches it
 
-CASE_FILE = "case.json"  # marks a folder as that of a run
-LOCK_FILE = ".lock"
 DEFAULT = "runs"
-
-
-class RunFolderError(Exception):
-    """The folder of a run cannot be used."""
 
 
 class RunFolder:
@@ -38,13 +33,7 @@ class RunFolder:
     def __init__(self, path: Path, inspection: Inspection) -> None:
         self.path = path.absolute()
         self.inspection = inspection
-        self.earlier = _make_room(self.path)
-        try:
-            self.path.mkdir(parents=True)
-        except OSError as error:
-            raise RunFolderError(f"the run folder {self.path} cannot be made: {error.strerror}") from None
-        self._lock = os.open(self.path / LOCK_FILE, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._lock, self.earlier = place.take(self.path)
         case = inspection.case
         self.coupling = self._copy(case.coupling)
         self.scaling = self._copy(case.scaling) if case.scaling else None
@@ -115,24 +104,3 @@ def resolved(inspection: Inspection) -> dict[str, Any]:
     data["engine"] = inspection.engine.name
     plain: dict[str, Any] = json.loads(json.dumps(data, default=str))
     return plain
-
-
-def _make_room(path: Path) -> Path | None:
-    """Move a run that is in the way aside; refuse where it goes on, or where something else is in the way."""
-    if not path.exists() and not path.is_symlink():
-        return None
-    if not path.is_dir() or (any(path.iterdir()) and not (path / CASE_FILE).is_file()):
-        raise RunFolderError(f"{path} is there and is not the folder of a run; choose another one with --out")
-    if not any(path.iterdir()):
-        path.rmdir()
-        return None
-    with (path / LOCK_FILE).open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise RunFolderError(f"a run is going on in {path}; wait, or choose another folder with --out") from None
-        number = 1
-        while (aside := path.with_name(f"{path.name}.{number}")).exists():
-            number += 1
-        path.rename(aside)
-    return aside
