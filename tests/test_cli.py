@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scalebridge import cli
+from scalebridge import cli, engines
 
 HUB = Path(__file__).parent / "hub"
 
@@ -28,6 +28,19 @@ def test_list_says_what_is_wrong_with_a_case(folder, capsys):
     (folder / "tutorials/pair/case.yaml").write_text("case: [1]\n")
     assert cli.main(["list"]) == 2
     assert "scalebridge: tutorials/pair/case.yaml:1: case: [1] is no name for a case" in capsys.readouterr().err
+
+
+def test_list_where_there_are_no_cases(folder, monkeypatch, capsys):
+    """As seen by somebody who has installed the package, and is not inside of the repository."""
+    monkeypatch.setattr(engines, "ROOT", folder / "site-packages")
+    shutil.rmtree(folder / "tutorials")
+    assert cli.main(["list"]) == 0
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith(f"There are no cases here; looked for {folder}/tutorials/*/case.yaml.\n")
+    assert "The tutorials come with scalebridge's repository" in told.err
+    assert cli.main(["run", "pair"]) == 2
+    assert "pair: there is no such case; expected a folder with a case.yaml, or such a file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["pair", "tutorials/pair", "tutorials/pair/case.yaml"])

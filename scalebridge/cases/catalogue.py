@@ -1,4 +1,7 @@
-"""The cases that can be named: those under tutorials/ of the working folder, and ours."""
+"""The cases that can be named: those under tutorials/ of the working folder, and ours where there is a repository.
+
+Our tutorials are to be read and changed, so they belong to the repository and not to the installed package.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from scalebridge.findings import ConfigurationError, Finding, nearest, one_of
 def folders() -> list[Path]:
     """Return where cases are looked for."""
     here, ours = Path.cwd() / "tutorials", engines.ROOT / "tutorials"
-    return [here] if here == ours else [here, ours]
+    return [here, ours] if ours.is_dir() and here != ours else [here]
 
 
 def files() -> dict[str, Path]:
@@ -32,5 +35,5 @@ def find(name: str) -> Path:
     named = files()
     if name in named:
         return named[name]
-    expected = one_of(named) if named else "a folder with a case.yaml, or such a file"
+    expected = one_of(named) if named else f"a folder with a {FILE_NAME}, or such a file"
     raise ConfigurationError([Finding(name, None, "", "there is no such case", expected, nearest(name, named))])

@@ -6,8 +6,13 @@ import argparse
 import sys
 
 from scalebridge.cases import catalogue, reader
+from scalebridge.cases.case import FILE_NAME
 from scalebridge.commands import common
 from scalebridge.findings import ConfigurationError, Finding
+
+NONE = """There are no cases here; looked for {places}.
+The tutorials come with scalebridge's repository: list them from inside a clone of it. A case of your own needs no
+place in a list: scalebridge run FOLDER, where the folder holds its case.yaml."""
 
 
 def add(commands: common.Commands) -> None:
@@ -20,7 +25,7 @@ def _list(given: argparse.Namespace) -> int:
     broken: list[Finding] = []
     files = catalogue.files()
     if not files:
-        print(f"there are no cases under {' or '.join(str(f) for f in catalogue.folders())}", file=sys.stderr)
+        print(NONE.format(places=" and ".join(f"{f}/*/{FILE_NAME}" for f in catalogue.folders())), file=sys.stderr)
     for name, file in files.items():
         try:
             case = reader.load(file)
