@@ -29,7 +29,7 @@ from scalebridge.progress import ProgressWriter
 
 @dataclass(frozen=True)
 class Description:
-    """What a module tells about itself; `inputs` and `outputs` are its fields."""
+    """What a module tells about itself; `inputs` and `outputs` are its fields, `model` the class of a micro model."""
 
     kind: str
     module: str
@@ -37,6 +37,7 @@ class Description:
     settings: type
     inputs: Mapping[str, Field]
     outputs: Mapping[str, Field]
+    model: str = ""
 
     @property
     def keys(self) -> tuple[str, str]:
@@ -50,6 +51,7 @@ class Description:
             "title": self.title,
             "kind": self.kind,
             "settings": typed.schema(self.settings),
+            **({"model": self.model} if self.model else {}),
             **{key: {n: f.to_json() for n, f in group.items()} for key, group in zip(self.keys, fields, strict=True)},
         }
 
@@ -90,7 +92,8 @@ def micro_participant(model: type[Any]) -> None:
         ``Settings`` dataclass. If that has whole numbers named `snapshots` or `volumes`, they say how many snapshots
         of how many micro volumes are kept.
     """
-    about = Description("micro", *_module(), model.Settings, model.controls, model.observables)
+    name = model.__name__
+    about = Description("micro", *_module(), model.Settings, model.controls, model.observables, name)
 
     def main(case: Case[Any]) -> None:
         from adapters.ensemble import run, scaled  # brings much that a description does without

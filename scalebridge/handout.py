@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from scalebridge.fallbacks import Policy
 from scalebridge.findings import ConfigurationError, Findings
 
 
@@ -21,6 +22,8 @@ class Handout:
     scaling : the copy of the scaling XML, or None where the case has none.
     settings : plain values in the declared units.
     strategy : name of the strategy of a micro participant, or a mapping {name: parameters}.
+    on_failure : what to do about micro simulations that fail, in order (scalebridge.fallbacks); a "model" with the name
+        of its class and all its settings.
     run, output : the folder of the run, and that of this participant inside it.
     progress : the file for progress events (scalebridge.progress).
     seed : seed for random numbers, the same in every participant of a run.
@@ -38,6 +41,7 @@ class Handout:
     variant: str = ""
     scaling: str | None = None
     strategy: str | dict[str, Any] = "concurrent"
+    on_failure: list[Policy] = field(default_factory=list)
     seed: int = 0
     engine: str = "embedded"
 

@@ -7,7 +7,7 @@
     seed: 1
     participants:
       Macro: {run: participants.macro.heat, settings: {length: 0.2 m}}
-      Micro: {run: participants.micro.brine, strategy: concurrent}
+      Micro: {run: participants.micro.brine, strategy: concurrent, on-failure: [retry, neighbours]}
       Other: {command: ./solver --fast, directory: other, environment: {LEVEL: 2}}
     report: [plot.py]
     variants:
@@ -24,6 +24,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from scalebridge.fallbacks import Policy
+
 FILE_NAME = "case.yaml"
 
 
@@ -34,6 +36,7 @@ class Participant:
     Attributes
     ----------
     settings, strategy : as given, for a module.
+    on_failure : what to do about micro simulations that fail, in order; see scalebridge.fallbacks.
     command, directory : what to run, already split into words, and where, for a program; None is the folder of the run.
     ranks : number of MPI ranks; 1 is started without MPI.
     environment : variables on top of those of the hub.
@@ -46,6 +49,7 @@ class Participant:
     module: str = ""
     settings: dict[str, Any] = field(default_factory=dict)
     strategy: str | dict[str, Any] = "concurrent"
+    on_failure: tuple[Policy, ...] = ()
     command: tuple[str, ...] = ()
     directory: Path | None = None
     ranks: int = 1

@@ -9,16 +9,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from scalebridge.cases import onfailure, yamlfile
 from scalebridge.cases import overrides as changing
-from scalebridge.cases import yamlfile
 from scalebridge.cases.case import FILE_NAME, Case, Participant
 from scalebridge.cases.yamlfile import Node
 from scalebridge.findings import ConfigurationError, Finding, Findings
 
 KEYS = ("case", "title", "coupling", "scaling", "seed", "participants", "report", "variants")
-MODULE_KEYS = ("run", "settings", "strategy", "ranks", "environment")
+MODULE_KEYS = ("run", "settings", "strategy", onfailure.KEY, "ranks", "environment")
 COMMAND_KEYS = ("command", "directory", "ranks", "environment")
-RESERVED = ("checks", "inputs", "report", "verify", "precice-run", "precice-exports", "precice-profiling")  # folders of a run
+RESERVED = (
+    "checks",
+    "inputs",
+    "report",
+    "verify",
+    "precice-run",
+    "precice-exports",
+    "precice-profiling",
+)  # folders of a run
 MAX_RANKS = 4096
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
@@ -173,12 +181,14 @@ class CaseReader:
         self._known(node, key, MODULE_KEYS if "run" in entries else COMMAND_KEYS)
         settings = self._mapping(entries.get("settings"), f"{key}.settings")
         lines = {**node.keys, **{f"settings.{s}": n for s, n in (settings.keys if settings else {}).items()}}
+        lines |= onfailure.lines(entries.get(onfailure.KEY))
         return Participant(
             name=name,
             line=line,
             module=self._module(entries.get("run"), f"{key}.run"),
             settings=settings.plain() if settings else {},
             strategy=self._strategy(entries.get("strategy"), f"{key}.strategy"),
+            on_failure=onfailure.read(entries.get(onfailure.KEY), f"{key}.{onfailure.KEY}", self.findings),
             command=self._command(entries.get("command"), f"{key}.command"),
             directory=self._directory(entries.get("directory"), f"{key}.directory"),
             ranks=self._whole(entries.get("ranks"), f"{key}.ranks", 1, 1, MAX_RANKS),

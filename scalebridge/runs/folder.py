@@ -75,6 +75,7 @@ class RunFolder:
             scaling=str(self.scaling) if self.scaling else None,
             settings=self.inspection.settings[name],
             strategy=participant.strategy,
+            on_failure=self.inspection.on_failure[name],
             run=str(self.path),
             output=str(self.output(name)),
             progress=str(self.progress(name)),

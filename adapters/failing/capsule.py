@@ -1,0 +1,170 @@
+"""A crash capsule: a micro simulation that failed, with everything that is needed to solve it again alone.
+
+It is one file. Whoever gets one from somebody else may read and replay it: it holds data alone, and of the programs on
+the machine it names one by its module.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from adapters.failing.attempt import Failure
+from adapters.micro import Array, State, arrays
+from scalebridge import treefile
+
+FORMAT = 1
+MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
+_CLASS = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+
+
+class CapsuleError(Exception):
+    """A file that is no capsule, or one that cannot be replayed."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """The micro model of a run, by name and values, not by code.
+
+    Attributes
+    ----------
+    case, variant, participant : names; `variant` may be empty.
+    module, model : the module, and the name of the class in it.
+    settings : plain values in the declared units.
+    seed : what the model was constructed with.
+    scaling : text of the scaling file, empty where the case has none.
+    reads, writes : names of the preCICE data of the participant, components of tensors and their wholes.
+    engine : name of the coupling engine.
+    """
+
+    case: str
+    participant: str
+    module: str
+    model: str
+    settings: dict[str, Any]
+    seed: int
+    variant: str = ""
+    scaling: str = ""
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    engine: str = ""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where and when: start of the step and its length [s], window, iteration and sub-step (see `adapters.step`).
+
+    Attributes
+    ----------
+    phase : "start" where the micro simulation failed to start, else "solve".
+    """
+
+    phase: str
+    time: float
+    dt: float
+    window: int
+    iteration: int
+    substep: int
+
+    def __str__(self) -> str:
+        if self.phase == "start":
+            return "at the start"
+        return f"time {self.time:g} s (dt {self.dt:g} s), window {self.window}, iteration {self.iteration}"
+
+
+@dataclass(frozen=True)
+class Capsule:
+    """One micro simulation that failed, or a few that failed together.
+
+    Attributes
+    ----------
+    rows : (m,) numbers of the micro simulations in the run, of `total`.
+    points : (m, dim) [m].
+    controls, state : (m, ...) at the time of the failure; the state is empty where it failed to start.
+    failure : why.
+    versions : of what took part, by name; `machine` is where.
+    """
+
+    program: Program
+    place: Place
+    rows: Array
+    total: int
+    points: Array
+    controls: dict[str, Array]
+    state: State
+    failure: Failure
+    versions: dict[str, str]
+    machine: str
+
+    @property
+    def file_name(self) -> str:
+        """A name for it, different for every row, window and iteration."""
+        place = self.place
+        when = "start" if place.phase == "start" else f"window-{place.window:06d}-iteration-{place.iteration}"
+        part = f"-substep-{place.substep}" if place.substep else ""
+        return f"{when}{part}-row-{self.rows[0]}.npz"
+
+    def save(self, path: Path) -> None:
+        """Write the capsule."""
+        plain = {f.name: getattr(self, f.name) for f in fields(self)}
+        for name in ("program", "place", "failure"):
+            plain[name] = {f.name: getattr(plain[name], f.name) for f in fields(plain[name])}
+        treefile.save(path, {"capsule": FORMAT, **plain})
+
+    @classmethod
+    def load(cls, path: Path) -> Capsule:
+        """Read a capsule, trusting nothing in it. Raises CapsuleError."""
+        try:
+            tree = treefile.load(path)
+        except treefile.TreeFileError as error:
+            raise CapsuleError(str(error)) from None
+        if not isinstance(tree, dict) or "capsule" not in tree:
+            raise CapsuleError(f"{path}: is no crash capsule")
+        if (version := tree.pop("capsule")) != FORMAT:
+            raise CapsuleError(f"{path}: is a capsule of format {version}; this scalebridge reads format {FORMAT}")
+        try:
+            parts = {"program": Program, "place": Place, "failure": Failure}
+            return _checked(cls(**{**tree, **{name: _typed(kind, tree[name]) for name, kind in parts.items()}}))
+        except (TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
+            raise CapsuleError(f"{path}: is no crash capsule that could be used: {error}") from None
+
+
+def _typed(kind: type[Any], given: Mapping[str, Any]) -> Any:
+    """Return a dataclass of texts, numbers and plain containers, checked against its annotations."""
+    wanted: dict[str, Any] = {
+        "str": str,
+        "int": int,
+        "float": (float, int),
+        "dict[str, Any]": dict,
+        "tuple[str, ...]": tuple,
+    }
+    for f in fields(kind):
+        if f.name in given and not isinstance(given[f.name], wanted[str(f.type)]):
+            raise ValueError(f"{f.name} is a {type(given[f.name]).__name__}")
+    return kind(**given)
+
+
+def _checked(capsule: Capsule) -> Capsule:
+    """Raise ValueError where the parts of a capsule do not fit together."""
+    program = capsule.program
+    if not MODULE.fullmatch(program.module) or not _CLASS.fullmatch(program.model):
+        raise ValueError(f"{program.module!r} and {program.model!r} do not name a module and a class")
+    if capsule.place.phase not in ("start", "solve"):
+        raise ValueError(f"it failed in {capsule.place.phase!r}")
+    for name in ("rows", "points"):
+        if not isinstance(getattr(capsule, name), np.ndarray) or not len(getattr(capsule, name)):
+            raise ValueError(f"its {name} are no array")
+    named = {"points": capsule.points, **capsule.controls, **dict(arrays(capsule.state))}
+    for name, values in named.items():
+        if not isinstance(values, np.ndarray) or values.ndim == 0 or len(values) != len(capsule.rows):
+            raise ValueError(f"{name} does not have one row for each micro simulation")
+    if not isinstance(capsule.total, int) or not isinstance(capsule.machine, str):
+        raise ValueError("total and machine are a number and a text")
+    if not all(isinstance(text, str) for pair in capsule.versions.items() for text in pair):
+        raise ValueError("versions are texts")
+    return capsule
