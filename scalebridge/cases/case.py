@@ -40,6 +40,7 @@ class Participant:
     command, directory : what to run, already split into words, and where, for a program; None is the folder of the run.
     ranks : number of MPI ranks; 1 is started without MPI.
     environment : variables on top of those of the hub.
+    launcher : of the MPI ranks; `start_after` a participant and `start_delay` [s], see scalebridge.cases.starting.
     line : where the participant begins in the file; `lines` the line of each key, of settings as `settings.NAME`.
         Line 0 is the command line.
     """
@@ -54,12 +55,18 @@ class Participant:
     directory: Path | None = None
     ranks: int = 1
     environment: dict[str, str] = field(default_factory=dict)
+    launcher: str = "auto"
+    start_after: str = ""
+    start_delay: float = 0.0
     lines: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Case:
-    """A case as it will be run. Paths are absolute and exist; `lines` gives the line of each key of the file."""
+    """A case as it will be run. Paths are absolute and exist; `lines` gives the line of each key of the file.
+
+    `strict_convergence`: a time window that does not converge ends the run.
+    """
 
     name: str
     title: str
@@ -73,6 +80,7 @@ class Case:
     variants: tuple[str, ...]
     overrides: tuple[str, ...]
     lines: dict[str, int]
+    strict_convergence: bool = False
 
     @property
     def folder(self) -> Path:

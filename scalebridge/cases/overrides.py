@@ -13,7 +13,7 @@ from scalebridge.cases import yamlfile
 from scalebridge.cases.yamlfile import Node
 from scalebridge.findings import ConfigurationError, Findings
 
-CHANGEABLE = ("title", "coupling", "scaling", "seed", "report")
+CHANGEABLE = ("title", "coupling", "scaling", "seed", "strict-convergence", "report")
 COMMAND_LINE = 0  # the line of what came by --set
 
 

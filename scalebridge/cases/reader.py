@@ -9,15 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from scalebridge.cases import onfailure, yamlfile
+from scalebridge.cases import onfailure, starting, yamlfile
 from scalebridge.cases import overrides as changing
 from scalebridge.cases.case import FILE_NAME, Case, Participant
 from scalebridge.cases.yamlfile import Node
 from scalebridge.findings import ConfigurationError, Finding, Findings
+from scalebridge.units import UnitError
 
-KEYS = ("case", "title", "coupling", "scaling", "seed", "participants", "report", "variants")
-MODULE_KEYS = ("run", "settings", "strategy", onfailure.KEY, "ranks", "environment")
-COMMAND_KEYS = ("command", "directory", "ranks", "environment")
+KEYS = ("case", "title", "coupling", "scaling", "seed", "strict-convergence", "participants", "report", "variants")
+MODULE_KEYS = ("run", "settings", "strategy", onfailure.KEY, "ranks", "environment", *starting.KEYS)
+COMMAND_KEYS = ("command", "directory", "ranks", "environment", *starting.KEYS)
 RESERVED = (
     "checks",
     "inputs",
@@ -124,6 +125,7 @@ class CaseReader:
             variants=variants,
             overrides=arguments,
             lines=dict(root.keys),
+            strict_convergence=self._flag(entries.get("strict-convergence"), "strict-convergence"),
         )
 
     # --- parts of the file ---------------------------------------------------------------------------------------
@@ -167,6 +169,7 @@ class CaseReader:
             participant = self._participant(name, entry, key, node.keys[name])
             if participant is not None:
                 result.append(participant)
+        starting.order(result, self.findings)
         return tuple(result)
 
     def _participant(self, name: str, node: Node, key: str, line: int) -> Participant | None:
@@ -193,6 +196,9 @@ class CaseReader:
             directory=self._directory(entries.get("directory"), f"{key}.directory"),
             ranks=self._whole(entries.get("ranks"), f"{key}.ranks", 1, 1, MAX_RANKS),
             environment=self._environment(entries.get("environment"), f"{key}.environment"),
+            launcher=self._launcher(entries.get("launcher"), f"{key}.launcher"),
+            start_after=self._text(entries.get("start-after"), f"{key}.start-after"),
+            start_delay=self._delay(entries.get("start-delay"), f"{key}.start-delay"),
             lines=lines,
         )
 
@@ -237,6 +243,24 @@ class CaseReader:
                 node.line, key, f"{_shown(node)} is no command", expected="PROGRAM ARGUMENTS, or a list of these"
             )
         return tuple(words)
+
+    def _launcher(self, node: Node | None, key: str) -> str:
+        if node is None:
+            return "auto"
+        text = self._text(node, key)
+        if text and (text in starting.NAMED or (starting.PLACE in text and self._command(node, key))):
+            return text
+        expected = f"{', '.join(starting.NAMED)}, or a command with {starting.PLACE} in it"
+        self.findings.add(node.line, key, f"{_shown(node)} is no launcher of MPI ranks", expected=expected)
+        return "auto"
+
+    def _delay(self, node: Node | None, key: str) -> float:
+        try:
+            return 0.0 if node is None else starting.seconds(node.value)
+        except UnitError as error:
+            assert node is not None
+            self.findings.add(node.line, key, str(error), expected="a time, such as '2 s'")
+            return 0.0
 
     def _environment(self, node: Node | None, key: str) -> dict[str, str]:
         mapping = self._mapping(node, key)
@@ -283,6 +307,13 @@ class CaseReader:
             self.findings.add(node.line, key, f"{_shown(node)} is not a text")
             return ""
         return node.value
+
+    def _flag(self, node: Node | None, key: str) -> bool:
+        if node is None:
+            return False
+        if not isinstance(node.value, bool):
+            self.findings.add(node.line, key, f"{_shown(node)} is not true or false")
+        return node.value is True
 
     def _whole(self, node: Node | None, key: str, default: int, low: int, high: int) -> int:
         if node is None:
