@@ -504,6 +504,7 @@ def test_interface_is_that_of_pyprecice() -> None:
         "requires_mesh_connectivity_for": one,
         "requires_reading_checkpoint": [],
         "requires_writing_checkpoint": [],
+        "save_state": [],  # an extension
         "reset_mesh": one,
         "set_mesh_access_region": [*one, "bounding_box"],
         "set_mesh_edge": [*one, "first_vertex_id", "second_vertex_id"],

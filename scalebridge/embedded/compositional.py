@@ -6,7 +6,8 @@ catch up, so that explicit partners see converged data only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from scalebridge.embedded.config import Key
 from scalebridge.embedded.scheme import Scheme
@@ -126,6 +127,21 @@ class Composition:
             return {}
         keep = self.implicit.config.serial and not self.implicit.first
         return {key: keep for key, d in self.implicit.all.items() if not d.sends}
+
+    # --- going on in another process -----------------------------------------------------------------------------
+
+    def all_complete(self) -> bool:
+        """Say whether a window has just ended in every scheme."""
+        return not self._on_hold and all(s.complete and s.at_window_end for s in self.schemes)
+
+    def memory(self) -> dict[str, Any]:
+        """Return what has to be known to go on from the end of a window that is complete in all schemes."""
+        return {"schemes": [s.memory() for s in self.schemes]}
+
+    def recall(self, memory: Mapping[str, Any]) -> None:
+        """Go on from what `memory` returned, instead of `initialize`."""
+        for scheme, known in zip(self.schemes, memory["schemes"], strict=True):
+            scheme.recall(known)
 
     def state(self) -> str:
         return "; ".join(s.state() for s in self.schemes)

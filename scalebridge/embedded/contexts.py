@@ -74,6 +74,11 @@ class WriteContext:
     _writer: mapping.PointWriter | None = None
     _collected: Any = None
 
+    @property
+    def pending(self) -> bool:
+        """Whether anything has been written since the last advance."""
+        return not (self._buffer is None and self._slopes is None and self._collected is None)
+
     def write(self, ids: Ids | slice, values: Floats) -> None:
         """Put values (m, components) at vertices (m,) into the buffer."""
         if self._buffer is None and isinstance(ids, slice):

@@ -5,6 +5,10 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
 from scalebridge.embedded import schemes
 from scalebridge.embedded.actions import Action
 from scalebridge.embedded.actions import create as create_action
@@ -14,24 +18,39 @@ from scalebridge.embedded.contexts import run_mappings
 from scalebridge.embedded.fields import Fields
 from scalebridge.embedded.log import Log
 from scalebridge.embedded.mesh_exchange import exchange_meshes
+from scalebridge.embedded.meshes import CORNERS, Mesh
 from scalebridge.embedded.output import Output
 from scalebridge.embedded.rendezvous import Rendezvous
 from scalebridge.embedded.transport import Channel
 
 
-class Engine(Fields):
-    """The coupling of one participant in one process."""
+class EngineError(RuntimeError):
+    """The coupling cannot go on with what an earlier process remembered."""
 
-    def __init__(self, configuration: Configuration, me: str, log: Log) -> None:
+
+class Engine(Fields):
+    """The coupling of one participant in one process.
+
+    Parameters
+    ----------
+    memory : what `memory` returned in an earlier process, from which to go on; None begins anew.
+    """
+
+    def __init__(
+        self, configuration: Configuration, me: str, log: Log, memory: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__(configuration, me)
         self.log = log
         self.actions: list[Action] = [create_action(a, self.meshes, self.data) for a in self.me.actions]
         self.coupling = Composition([schemes.create(s, me, self.data, log) for s in configuration.schemes_of(me)])
         self._received_again = self.coupling.received_again()
         self._needs_substeps = self.coupling.requires_substeps()
-        self.output = Output(self.me, self.meshes, self.data)
+        self.output = Output(self.me, self.meshes, self.data, memory and memory["output"])
         self.channels: dict[str, Channel] = {}
         self._advances = 0
+        self._earlier = memory
+        if memory is not None:
+            self._recall(memory)
         self._look_around()
 
     # --- what the program may ask --------------------------------------------------------------------------------
@@ -63,6 +82,9 @@ class Engine(Fields):
         self._connect()
         exchange_meshes(self.configuration, self.me, self.meshes, self.channels)
         self.output.initialize()
+        if self._earlier is not None:
+            self._go_on(self._earlier)
+            return
         for context in self.writes.values():
             context.store(0.0)
         run_mappings(self.writes.values(), None, skip_zero=True)
@@ -141,6 +163,36 @@ class Engine(Fields):
             if action.timing == timing:
                 action.perform()
 
+    # --- going on in another process -----------------------------------------------------------------------------
+
+    def resting(self) -> bool:
+        """Say whether a window has just ended in every coupling scheme, and another one will begin."""
+        return self.ongoing and self.coupling.all_complete()
+
+    def memory(self) -> dict[str, Any]:
+        """Return what has to be known to go on from the end of a complete window."""
+        return {
+            "advances": self._advances,
+            "coupling": self.coupling.memory(),
+            "data": {key: datum.waveform for key, datum in self.data.items()},
+            "meshes": {name: _digest(mesh) for name, mesh in self.meshes.items()},
+            "output": self.output.memory(),
+        }
+
+    def _recall(self, memory: Mapping[str, Any]) -> None:
+        self._advances = memory["advances"]
+        self.coupling.recall(memory["coupling"])
+        for key, waveform in memory["data"].items():
+            self.data[key].waveform = waveform
+
+    def _go_on(self, memory: Mapping[str, Any]) -> None:
+        """Make sure that the meshes, which are complete now, are what they were."""
+        for name, mesh in self.meshes.items():
+            if memory["meshes"][name] != _digest(mesh):
+                raise EngineError(f'mesh "{name}" is not what it was when the state of {self.me.name} was saved')
+        for write in self.writes.values():
+            write.discard()
+
     def finalize(self) -> None:
         """Say good-bye to the partners."""
         if self.configuration.wait_in_finalize:
@@ -158,3 +210,9 @@ class Engine(Fields):
         self.coupling.close()
         self.output.close()
         self.log.close()
+
+
+def _digest(mesh: Mesh) -> str:
+    """Return what tells a mesh from another one."""
+    parts = [mesh.vertices, *(mesh.cells(kind) for kind in CORNERS)]
+    return hashlib.sha256(b"".join(f"{p.shape}".encode() + p.tobytes() for p in parts)).hexdigest()

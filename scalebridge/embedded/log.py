@@ -6,6 +6,7 @@ import re
 import sys
 from typing import TextIO
 
+from scalebridge import continuation
 from scalebridge.embedded.config import LogSink
 
 _LEVELS = ("trace", "debug", "info", "warning", "error")
@@ -22,11 +23,17 @@ def threshold(text: str) -> int:
 
 
 class Log:
-    """Lines for people: `info` for the course of the coupling, `warning` for what is probably a mistake."""
+    """Lines for people: `info` for the course of the coupling, `warning` for what is probably a mistake.
 
-    def __init__(self, me: str, sinks: tuple[LogSink, ...] | None) -> None:
+    Parameters
+    ----------
+    sizes : what `sizes` returned in an earlier process, whose files are gone on with; None begins anew.
+    """
+
+    def __init__(self, me: str, sinks: tuple[LogSink, ...] | None, sizes: list[int] | None = None) -> None:
         self._me = me
         self._files: list[TextIO] = []
+        self._sizes = sizes
         if sinks is None:
             self._outputs: list[tuple[int, TextIO]] = [(_INFO, sys.stdout)]
         else:
@@ -36,7 +43,8 @@ class Log:
     def _open(self, sink: LogSink) -> TextIO:
         if sink.type == "stream":
             return sys.stderr if sink.output == "stderr" else sys.stdout
-        self._files.append(open(sink.output, "w", encoding="utf-8"))  # noqa: SIM115 -- open until `close`
+        size = None if self._sizes is None else self._sizes[len(self._files)]
+        self._files.append(continuation.go_on(sink.output, size))
         return self._files[-1]
 
     def _say(self, level: int, text: str) -> None:
@@ -50,6 +58,10 @@ class Log:
 
     def warning(self, text: str) -> None:
         self._say(_WARNING, f"WARNING: {text}")
+
+    def sizes(self) -> list[int]:
+        """Return the bytes written so far to each file."""
+        return [continuation.position(file) for file in self._files]
 
     def close(self) -> None:
         for file in self._files:

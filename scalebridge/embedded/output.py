@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -19,12 +20,12 @@ from scalebridge.embedded.waveform import Floats
 class WatchPoint:
     """Data at one point of a mesh in time: at its projection, or interpolated in the cell that it lies in."""
 
-    def __init__(self, me: str, config: WatchPointConfig, mesh: Mesh, data: list[Datum]) -> None:
+    def __init__(self, me: str, config: WatchPointConfig, mesh: Mesh, data: list[Datum], size: int | None) -> None:
         self._mesh = mesh
         self._data = data
         self._point = np.array([config.coordinate])
         self._operator: mapping.Operator | None = None
-        self._table = Table(f"precice-{me}-watchpoint-{config.name}.log")
+        self._table = Table(f"precice-{me}-watchpoint-{config.name}.log", size)
         names = ["Time", *columns("Coordinate", mesh.dimensions)]
         self._table.header([*names, *(c for d in data for c in columns(d.name, d.components))])
 
@@ -43,6 +44,11 @@ class WatchPoint:
             row.extend(self._operator.apply(datum.waveform.sample(time))[0])
         self._table.write([float(v) for v in row])
 
+    @property
+    def size(self) -> int:
+        """Bytes written so far."""
+        return self._table.size
+
     def close(self) -> None:
         self._table.close()
 
@@ -50,11 +56,11 @@ class WatchPoint:
 class WatchIntegral:
     """Sums of data over a mesh in time, or integrals where the mesh has connectivity and scaling is asked for."""
 
-    def __init__(self, me: str, config: WatchIntegralConfig, mesh: Mesh, data: list[Datum]) -> None:
+    def __init__(self, me: str, config: WatchIntegralConfig, mesh: Mesh, data: list[Datum], size: int | None) -> None:
         self._scaled = config.scale_with_connectivity
         self._mesh = mesh
         self._data = data
-        self._table = Table(f"precice-{me}-watchintegral-{config.name}.log")
+        self._table = Table(f"precice-{me}-watchintegral-{config.name}.log", size)
         self._table.header(["Time", *(c for d in data for c in columns(d.name, d.components))])
         self._cells = np.empty((0, 2), dtype=np.int64)
         self._sizes: Floats = np.empty(0)
@@ -84,22 +90,46 @@ class WatchIntegral:
             row.append(self._sizes.sum())
         self._table.write([float(v) for v in row])
 
+    @property
+    def size(self) -> int:
+        """Bytes written so far."""
+        return self._table.size
+
     def close(self) -> None:
         self._table.close()
 
 
 class Output:
-    """All that one participant puts out."""
+    """All that one participant puts out.
 
-    def __init__(self, me: ParticipantConfig, meshes: Mapping[str, Mesh], data: Mapping[Key, Datum]) -> None:
+    Parameters
+    ----------
+    memory : what `memory` returned in an earlier process, whose files are gone on with.
+    """
+
+    def __init__(
+        self,
+        me: ParticipantConfig,
+        meshes: Mapping[str, Mesh],
+        data: Mapping[Key, Datum],
+        memory: Mapping[str, Any] | None = None,
+    ) -> None:
         def on(mesh: str) -> list[Datum]:
             return [d for key, d in data.items() if key[0] == mesh]
 
         self.exports = [Export(me.name, config, meshes[name], on(name)) for config in me.exports for name in meshes]
+        count = len(me.watch_points) + len(me.watch_integrals)
+        sizes = iter(memory["watches"] if memory else [None] * count)
         self.watches: list[WatchPoint | WatchIntegral] = [
-            *(WatchPoint(me.name, w, meshes[w.mesh], on(w.mesh)) for w in me.watch_points),
-            *(WatchIntegral(me.name, w, meshes[w.mesh], on(w.mesh)) for w in me.watch_integrals),
+            *(WatchPoint(me.name, w, meshes[w.mesh], on(w.mesh), next(sizes)) for w in me.watch_points),
+            *(WatchIntegral(me.name, w, meshes[w.mesh], on(w.mesh), next(sizes)) for w in me.watch_integrals),
         ]
+        for export, records in zip(self.exports, memory["exports"] if memory else (), strict=memory is not None):
+            export.records = records
+
+    def memory(self) -> dict[str, Any]:
+        """Return what has been put out so far."""
+        return {"watches": [w.size for w in self.watches], "exports": [e.records for e in self.exports]}
 
     def initialize(self) -> None:
         """Look at the meshes, which are complete now."""

@@ -6,6 +6,7 @@ These files check what is asked for and when; what happens is in `engine`.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from scalebridge import __version__
@@ -41,6 +42,7 @@ class Participant(MeshCalls, ConnectivityCalls, DataCalls):
     configuration_file_name : the XML file.
     solver_process_index, solver_process_size : rank and number of ranks.
     communicator : an mpi4py communicator, where the program runs on several ranks of something else than COMM_WORLD.
+    state : what `save_state` returned in an earlier process, from which to go on. preCICE has no such thing.
     """
 
     def __init__(
@@ -50,6 +52,8 @@ class Participant(MeshCalls, ConnectivityCalls, DataCalls):
         solver_process_index: int,
         solver_process_size: int,
         communicator: Any = None,
+        *,
+        state: Mapping[str, Any] | None = None,
     ) -> None:
         self._state = "failed"
         self._name = arguments.name(solver_name, "the participant's name")
@@ -58,18 +62,20 @@ class Participant(MeshCalls, ConnectivityCalls, DataCalls):
         if size < 1 or not 0 <= rank < size:
             raise MisuseError(f"rank {rank} of {size} is not possible: ranks count from 0 to their number less one")
         configuration = _checked(file, self._name)
-        log = Log(self._name, configuration.sinks if rank == 0 else ())
+        memory, sizes = _recalled(state) if state and rank == 0 else (None, None)
+        log = Log(self._name, configuration.sinks if rank == 0 else (), sizes)
         if rank == 0:
             print(
                 f"scalebridge embedded engine {__version__} (preCICE 3.4 interface) participant {self._name}, "
                 f"configuration {file}",
                 flush=True,
             )
+        self._log = log
         self._configuration = configuration
         if size == 1:
-            self._engine = Engine(configuration, self._name, log)
+            self._engine = Engine(configuration, self._name, log, memory)
         else:
-            self._engine = RankedEngine(configuration, self._name, log, rank, size, communicator)
+            self._engine = RankedEngine(configuration, self._name, log, rank, size, communicator, memory)
         self._connected_meshes = meshes_with_connectivity(configuration)
         self._regions = {}
         self._sections: list[str] = []
@@ -156,6 +162,25 @@ class Participant(MeshCalls, ConnectivityCalls, DataCalls):
         self._need("requires_reading_checkpoint()", "initialized")
         return self._engine.requires(READ_CHECKPOINT)
 
+    # --- going on in another process, an extension -----------------------------------------------------------------
+
+    def save_state(self) -> dict[str, Any]:
+        """Return all that the coupling needs to go on from here in another process; every rank has its own part.
+
+        To be called by all participants at the end of the same time window, as long as the coupling is ongoing. The
+        result is made of mappings, lists, tuples, arrays, numbers and text (`scalebridge.treefile` saves it).
+        """
+        from scalebridge.embedded import memory  # brings all accelerations
+
+        call = "save_state()"
+        self._need(call, "initialized")
+        if not self._engine.resting():
+            instead = "Call it when a time window has ended in all coupling schemes, and before the coupling ends"
+            raise self._misuse(call, "is not possible now", instead)
+        if any(context.pending for context in self._engine.writes.values()):
+            raise self._misuse(call, "was called after write_data()", "Call it right after advance()")
+        return {"engine": memory.remember(self._engine.memory()), "log": self._log.sizes()}
+
     # --- profiling -----------------------------------------------------------------------------------------------
 
     def start_profiling_section(self, event_name: str | bytes) -> None:
@@ -176,6 +201,13 @@ class Participant(MeshCalls, ConnectivityCalls, DataCalls):
             open_ones = ", ".join(self._sections)
             instead = "Call stop_last_profiling_section() before"
             raise self._misuse(call, f"was called inside profiling sections ({open_ones})", instead)
+
+
+def _recalled(state: Mapping[str, Any]) -> tuple[dict[str, Any], list[int]]:
+    """Return what the engine remembered, and the sizes of the files of the log."""
+    from scalebridge.embedded import memory
+
+    return memory.recall(state["engine"]), state["log"]
 
 
 def _checked(file: str, me: str) -> config.Configuration:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -36,7 +36,14 @@ class RankedEngine(Fields):
     """What `Engine` is to a program in one process, to each rank of a program on several."""
 
     def __init__(
-        self, configuration: Configuration, me: str, log: Log, rank: int, size: int, communicator: Any = None
+        self,
+        configuration: Configuration,
+        me: str,
+        log: Log,
+        rank: int,
+        size: int,
+        communicator: Any = None,
+        memory: Mapping[str, Any] | None = None,
     ) -> None:
         from mpi4py import MPI
 
@@ -53,10 +60,10 @@ class RankedEngine(Fields):
         self._asked: set[str] = set()
         self._whole: Engine | None = None
         _abort_on_error(self._comm)
-        self._on_root(lambda: self._start(log))
+        self._on_root(lambda: self._start(log, memory))
 
-    def _start(self, log: Log) -> None:
-        self._whole = Engine(self.configuration, self.me.name, log)
+    def _start(self, log: Log, memory: Mapping[str, Any] | None) -> None:
+        self._whole = Engine(self.configuration, self.me.name, log, memory)
 
     # --- what the program may ask --------------------------------------------------------------------------------
 
@@ -105,6 +112,14 @@ class RankedEngine(Fields):
         if other is not None:
             raise MisuseError(f"advance() was called with {dt} on rank 0 but with {steps[other]} on rank {other}")
         self._engine.advance(dt)
+
+    def memory(self) -> dict[str, Any]:
+        """Return what rank 0 has to know to go on from here; the other ranks need nothing."""
+        return {} if self._whole is None else self._whole.memory()
+
+    def resting(self) -> bool:
+        """Say on rank 0 whether a window has just ended in every coupling scheme."""
+        return self._whole is None or self._whole.resting()
 
     def finalize(self) -> None:
         self._on_root(lambda: self._engine.finalize())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from scalebridge.embedded import acceleration as accelerations
 from scalebridge.embedded.clock import Clock
@@ -22,6 +23,20 @@ from scalebridge.embedded.transport import Channel
 INITIAL_DATA = "initial data"
 WRITE_CHECKPOINT = "writing a checkpoint"
 READ_CHECKPOINT = "reading a checkpoint"
+
+
+# What changes from window to window and is a plain value.
+_POSITION = (
+    "window_size",
+    "next_window_size",
+    "windows",
+    "iterations",
+    "total_iterations",
+    "converged",
+    "complete",
+    "initialized",
+    "at_window_end",
+)
 
 
 class SchemeError(RuntimeError):
@@ -301,11 +316,12 @@ class Scheme(ABC):
         missing = any(m.config.strict and not done for m, done in pairs)
         return all(met) or (enough and not missing)
 
-    def _open_logs(self) -> None:
-        self._iterations_log = Table(f"precice-{self.me}-iterations.log")
+    def _open_logs(self, sizes: tuple[int | None, int | None] = (None, None)) -> None:
+        """Open the logs, or go on with those of an earlier process, of these sizes."""
+        self._iterations_log = Table(f"precice-{self.me}-iterations.log", sizes[0])
         names = ["TimeWindow", "TotalIterations", "Iterations", "Convergence"]
         if not self.first:
-            self._convergence_log = Table(f"precice-{self.me}-convergence.log")
+            self._convergence_log = Table(f"precice-{self.me}-convergence.log", sizes[1])
             self._convergence_log.header(["TimeWindow", "Iteration", *(m.column for m in self.measures)])
             if self.acceleration is not None:
                 names.extend(self.acceleration.log_entries())
@@ -324,6 +340,33 @@ class Scheme(ABC):
         for log in (self._iterations_log, self._convergence_log):
             if log is not None:
                 log.close()
+
+    # --- going on in another process -----------------------------------------------------------------------------
+
+    def memory(self) -> dict[str, Any]:
+        """Return what has to be known to go on from the end of a complete window."""
+        logs = (self._iterations_log, self._convergence_log)
+        return {
+            "position": {name: getattr(self, name) for name in _POSITION},
+            "clock": self.clock,
+            "required": sorted(self.required),
+            "fulfilled": sorted(self.fulfilled),
+            "previous": {key: d.previous for key, d in self.all.items()},
+            "measures": self.measures,
+            "acceleration": self.acceleration,
+            "logs": tuple(None if log is None else log.size for log in logs),
+        }
+
+    def recall(self, memory: Mapping[str, Any]) -> None:
+        """Go on from what `memory` returned, instead of `initialize`."""
+        for name in _POSITION:
+            setattr(self, name, memory["position"][name])
+        self.clock, self.measures, self.acceleration = (memory[k] for k in ("clock", "measures", "acceleration"))
+        self.required, self.fulfilled = set(memory["required"]), set(memory["fulfilled"])
+        for key, previous in memory["previous"].items():
+            self.all[key].previous = previous
+        if self.implicit:
+            self._open_logs(memory["logs"])
 
     def state(self) -> str:
         """Return where the coupling stands, for the log."""

@@ -7,6 +7,7 @@ halves of an advance that reaches the end of a window. `Scheme` has what they sh
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from scalebridge.embedded.config import Key, SchemeConfig
 from scalebridge.embedded.coupling_data import CouplingData
@@ -17,6 +18,8 @@ from scalebridge.embedded.scheme import Scheme, SchemeError
 
 class SerialScheme(Scheme):
     """One participant after the other (conventional serial staggered; block Gauss-Seidel where implicit)."""
+
+    _sent_before = False  # what is to be sent first: the partner has it from an earlier process
 
     @property
     def partner(self) -> str:
@@ -58,7 +61,10 @@ class SerialScheme(Scheme):
             if self._sets_window():
                 self.window_size, self.next_window_size = self.clock.window_progress, None
                 window = self.window_size
-            self._send(self.partner, always=self._sets_window(), window=window)
+            if self._sent_before:
+                self._sent_before = False
+            else:
+                self._send(self.partner, always=self._sets_window(), window=window)
         else:
             if self.implicit:
                 self._implicit_step()
@@ -74,6 +80,11 @@ class SerialScheme(Scheme):
         repeating = self.implicit and not self.converged
         if not self.first and (self.ongoing() or repeating):
             self._receive(self.partner, always=self._sets_window(), next_window=not repeating)
+
+    def recall(self, memory: Mapping[str, Any]) -> None:
+        """Go on; the second one has ended a window only when it had the first data of the next, and remembers them."""
+        super().recall(memory)
+        self._sent_before = self.first
 
     def _accelerated(self) -> dict[Key, CouplingData]:
         return {key: d for key, d in self.all.items() if d.sends}

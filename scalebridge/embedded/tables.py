@@ -5,15 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from scalebridge import continuation
+
 
 class Table:
-    """A text file with a header and a line per `write`; integers and floats, vectors with a column per component."""
+    """A text file with a header and a line per `write`; integers and floats, vectors with a column per component.
 
-    def __init__(self, path: str | Path) -> None:
-        self._file = open(path, "w", encoding="utf-8")  # noqa: SIM115 -- open as long as the participant lives
+    Parameters
+    ----------
+    size : bytes of an earlier process's file behind which to go on; None begins anew.
+    """
+
+    def __init__(self, path: str | Path, size: int | None = None) -> None:
+        self._file = continuation.go_on(path, size)
+        self._begun = size is not None
 
     def header(self, names: Sequence[str]) -> None:
         """Write the names of the columns (or of more columns); before the first `write`."""
+        if self._begun:
+            return
         self._file.write("".join(f"  {name}" for name in names))
         self._file.flush()
 
@@ -22,6 +32,11 @@ class Table:
         cells = [f"{v:6d}" if isinstance(v, int) else f"{v:15.8e}" for v in values]
         self._file.write("\n" + "  ".join(cells))
         self._file.flush()
+
+    @property
+    def size(self) -> int:
+        """Bytes written so far."""
+        return continuation.position(self._file)
 
     def close(self) -> None:
         self._file.close()
