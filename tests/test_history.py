@@ -1,5 +1,10 @@
 """Logs of iterations; the samples are of preCICE 3.4.1."""
 
+from pathlib import Path
+
+import pytest
+
+from scalebridge.embedded import config
 from scalebridge.runs import history
 
 ITERATIONS = """\
@@ -17,7 +22,7 @@ CONVERGENCE = """\
 
 def test_iterations(tmp_path):
     (tmp_path / "log").write_text(ITERATIONS)
-    assert history.iterations(tmp_path / "log") == history.Iterations((11, 9, 30), 1)
+    assert history.iterations(tmp_path / "log") == history.Iterations((11, 9, 30), 1, (True, True, False))
 
 
 def test_no_iterations(tmp_path):
@@ -43,3 +48,44 @@ def test_residuals_follow_the_file(tmp_path):
 def test_a_file_that_is_no_log_has_no_residuals(tmp_path):
     (tmp_path / "log").write_text("a b c\nx y z\n")
     assert history.ResidualReader(tmp_path / "log").latest() is None
+
+
+def test_a_whole_convergence_log(tmp_path):
+    (tmp_path / "log").write_text(CONVERGENCE + "     2       1   1.0000")
+    read = history.convergence(tmp_path / "log")
+    assert read == history.Convergence((1, 1), (1, 2), {"Alpha": (1.0, 0.445412971), "Beta": (1.0, 0.722286688)})
+    assert history.convergence(tmp_path / "none") is None
+    (tmp_path / "log").write_text("a b c\nx y z\n")
+    assert history.convergence(tmp_path / "log") is None
+
+
+def test_measures_of_the_same_data_keep_apart():
+    columns = ["ResRel(Left-Mesh:Alpha)", "ResAbs(Left-Mesh:Alpha)", "ResRel(Left-Mesh:Beta)"]
+    assert history.labels(columns) == ["Alpha (ResRel, Left-Mesh)", "Alpha (ResAbs, Left-Mesh)", "Beta"]
+
+
+def test_limits_by_the_label_of_the_column():
+    configuration = config.load(Path(__file__).parent / "hub" / "coupling.xml")
+    assert history.limits(configuration, "Right") == {"Beta": 1e-6}
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        (  # as preCICE 3.4.1 prints it
+            "---[precice]  iterating\n---[precice]  it 2 (max: 30), time-window 3 (max: 20), t 0.2 (max: 2), Dt 0.1, "
+            "max-dt 0.1\nmore\n",
+            history.Where(2, 3, 0.2),
+        ),
+        ("time-window 1, t 0, Dt 0.1\nprecice (Left): time-window 12, t 1.1, Dt 0.1\n", history.Where(0, 12, 1.1)),
+        ("time-window 3, t 1.2.3\n", None),
+        ("nothing\n", None),
+    ],
+)
+def test_where_a_program_stands_by_the_lines_of_precice(tmp_path, text, where):
+    (tmp_path / "log").write_text(text)
+    assert history.where(tmp_path / "log") == where
+
+
+def test_no_output_tells_nothing(tmp_path):
+    assert history.where(tmp_path / "none") is None

@@ -1,6 +1,7 @@
 """What is shown while a run goes on."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -16,11 +17,11 @@ def test_plain_lines(capsys):
     lines = panel.PlainLines(seconds=100.0)
     with lines:
         assert not lines.due()
-        lines.show([HALF, Standing("Me", "done")], 75.0)
+        lines.show([replace(HALF, busy=0.256, memory=123_456_789), Standing("Me", "done")], 75.0)
     first, second = capsys.readouterr().out.splitlines()
     assert first == (
         "   75.0 s  Macro  t 60/120 s  window 6/12  iteration 3  Temperature 1.2e-03 (1e-04)  50%  "
-        "1 min 15 s left  computing"
+        "1 min 15 s left  busy 26%  123 MB  computing"
     )
     assert second == "   75.0 s  Me     done"
 
@@ -31,11 +32,27 @@ def test_live_table():
     table._live = Live(console=Console(file=screen, width=140, force_terminal=True), auto_refresh=False)
     with table:
         assert table.due()
-        table.show([HALF, Standing("[bold]Micro", "failed")], 75.0)
+        table.show([HALF, Standing("[bold]Micro", "waiting", partners=("Macro",), memory=2_340_000_000)], 75.0)
         assert not table.due()
     text = screen.getvalue()
-    for word in ("1 min 15 s", "60/120 s", "6/12", "1.2e-03", "50%", "[bold]Micro", "failed"):
+    for word in ("1 min 15 s", "60/120 s", "6/12", "1.2e-03", "50%", "[bold]Micro", "waiting for Macro", "2.3 GB"):
         assert word in text
+
+
+@pytest.mark.parametrize(
+    ("standing", "text"),
+    [
+        (Standing("A", "waiting", partners=("B",), since=4.0), "waiting for B"),
+        (Standing("A", "waiting", partners=("B", "C"), since=12.0), "waiting for B and C, 12 s"),
+        (Standing("A", "waiting", partners=tuple("BCDE")), "waiting for 4 others"),
+        (Standing("A", "waiting"), "waiting"),
+        (Standing("A", "computing", since=75.0), "computing, 1 min 15 s"),
+        (Standing("A", "idle", partners=("B",)), "idle, waits for B?"),
+        (Standing("A", "done", since=75.0), "done"),
+    ],
+)
+def test_state_in_words(standing, text):
+    assert panel.state_text(standing) == text
 
 
 def test_without_a_terminal_there_are_plain_lines():

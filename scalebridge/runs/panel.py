@@ -7,12 +7,27 @@ import sys
 import time
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from scalebridge.runs.monitor import Standing
+from scalebridge.runs.usage import bytes_text
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 LIVE_SECONDS = 0.25
 PLAIN_SECONDS = 5.0
+LONG_SECONDS = 5.0  # from then on it is said how long somebody has been in a state
+STATE_WIDTH = 26
+SHOWN = 3  # names of partners
+STYLES = {
+    "done": "green",
+    "failed": "bold red",
+    "stopped": "yellow",
+    "computing": "cyan",
+    "waiting": "dim",
+    "idle": "dim",
+}
 
 
 class Display(Protocol):
@@ -90,33 +105,50 @@ class LiveTable:
         self._last = time.monotonic()
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_header=True)
         table.add_column(duration(wall), style="bold", no_wrap=True)
-        for header in ("time", "window", "iter.", "done", "left"):
+        table.add_column("state", min_width=STATE_WIDTH, overflow="fold")  # so wide that the table does not jump
+        for header in ("time", "window", "iter.", "done", "left", "busy", "memory"):
             table.add_column(header, justify="right", no_wrap=True)
-        table.add_column("residual (limit)", overflow="fold")
-        table.add_column("state", overflow="fold")
+        table.add_column("residual / limit", overflow="fold")
         for standing in standings:
-            style = {"done": "green", "failed": "bold red", "stopped": "yellow"}.get(standing.state, "")
-            table.add_row(Text(standing.name), *(Text(text) for text in columns(standing)), style=style)
+            name, state, *numbers = (standing.name, *columns(standing))
+            style = STYLES.get(standing.state, "")
+            cells = [Text(text) for text in numbers[:-1]]
+            table.add_row(Text(name), Text(state, style=style), *cells, _colored(standing))
         self._live.update(table, refresh=True)
 
 
 def columns(standing: Standing) -> list[str]:
-    """Return time, window, iteration, share done, time left, residuals and state; "" where nothing is known."""
+    """Return state, time, window, iteration, share done, time left, share computing, memory and residuals.
+
+    What is not known is "".
+    """
     s = standing
     return [
+        state_text(s),
         "" if s.time is None else f"{s.time:g} s" if s.end is None else f"{s.time:g}/{s.end:g} s",
         "" if not s.window else f"{s.window}/{s.windows}" if s.windows else str(s.window),
         str(s.iteration or ""),
         "" if s.fraction is None else f"{100 * s.fraction:.0f}%",
         duration(s.left) if s.left is not None and s.left >= 1 else "",
+        "" if s.busy is None else f"{100 * s.busy:.0f}%",
+        "" if s.memory is None else bytes_text(s.memory),
         ", ".join(_residual(name, value, limit) for name, (value, limit) in s.residuals.items()),
-        s.state,
     ]
+
+
+def state_text(standing: Standing) -> str:
+    """Return the state in words, with whom it waits for, and for how long where that is long."""
+    names = " and ".join(standing.partners) if len(standing.partners) <= SHOWN else f"{len(standing.partners)} others"
+    text = standing.state
+    if names:
+        text = f"waiting for {names}" if text == "waiting" else f"{text}, waits for {names}?"
+    long = standing.since is not None and standing.since >= LONG_SECONDS and standing.state not in ("done", "failed")
+    return f"{text}, {duration(standing.since or 0.0)}" if long else text
 
 
 def line(standing: Standing) -> str:
     """Return the same as one line that needs no header."""
-    now, window, iteration, done, left, residuals, state = columns(standing)
+    state, now, window, iteration, done, left, busy, memory, residuals = columns(standing)
     parts = [
         now and f"t {now}",
         window and f"window {window}",
@@ -124,6 +156,8 @@ def line(standing: Standing) -> str:
         residuals,
         done,
         left and f"{left} left",
+        busy and f"busy {busy}",
+        memory,
         state,
     ]
     return "  ".join(part for part in parts if part)
@@ -139,3 +173,15 @@ def duration(seconds: float) -> str:
 
 def _residual(name: str, value: float, limit: float) -> str:
     return f"{name} {value:.1e}" + (f" ({limit:.0e})" if math.isfinite(limit) else "")
+
+
+def _colored(standing: Standing) -> Text:
+    """Return the residuals, green where they are within their limits."""
+    from rich.text import Text
+
+    text = Text()
+    for i, (name, (value, limit)) in enumerate(standing.residuals.items()):
+        bound = f" / {limit:.0e}" if math.isfinite(limit) else ""
+        text.append(", " if i else "").append(f"{name} ")
+        text.append(f"{value:.1e}", style="green" if value <= limit else "").append(bound, style="dim")
+    return text

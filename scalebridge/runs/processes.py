@@ -60,6 +60,11 @@ class Process:
         """Whether it has not been seen to end."""
         return self.status is None
 
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self.popen.pid
+
 
 class Processes:
     """All processes of one run, in the order in which they were started; `ended` has them in the order of their end.

@@ -73,7 +73,7 @@ class Run:
             progress = self.folder.progress(participant.name)
             self.monitors.append(Monitor(process, progress, folder, self.inspection.configuration))
         with panel.choose(self.plain) as display:
-            watch = Watch(processes, self.monitors, display, self.idle)
+            watch = Watch(processes, self.monitors, display, self.idle, self.folder.path)
             outcome = watch.run()
             watch.show()
         return outcome

@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from scalebridge.runs import failure
 from scalebridge.runs.failure import Ending, Verdict
-from scalebridge.runs.monitor import Monitor
+from scalebridge.runs.monitor import Monitor, standings
 from scalebridge.runs.panel import Display
 from scalebridge.runs.processes import Processes, processor_seconds
+from scalebridge.runs.status import Recorder
+from scalebridge.runs.usage import Meter
 
 LINGER_SECONDS = 0.5  # for the partners of one that failed, to say what they have to say
 ERROR_SECONDS = 2.0  # from reporting an error, or printing a traceback and idling, to the end of the process
@@ -35,13 +38,18 @@ class Watch:
     Parameters
     ----------
     idle : seconds after which a run in which nobody computes is ended; 0 for never.
+    folder : the folder of the run, for what others need to watch it too.
     """
 
-    def __init__(self, processes: Processes, monitors: Sequence[Monitor], display: Display, idle: float) -> None:
+    def __init__(
+        self, processes: Processes, monitors: Sequence[Monitor], display: Display, idle: float, folder: Path
+    ) -> None:
         self.processes = processes
         self.monitors = list(monitors)
         self.display = display
         self.begun = time.monotonic()
+        self._meter = Meter()
+        self._recorder = Recorder(folder)
         self._idle = _Idle(processes, idle)
         self._looked = self.begun
         self._errors: dict[str, float] = {}
@@ -49,15 +57,19 @@ class Watch:
 
     def run(self) -> Outcome:
         """Return when every participant has ended, by itself or because one of them failed."""
+        self._record()
         while self.processes.running:
             ended = self.processes.wait(min(0.2, LINGER_SECONDS))
             if self.display.due():
                 self.show()
+            if ended:
+                self._record()
             if any(p.status != 0 for p in ended):
                 return self._failed()
             now = time.monotonic()
             if now - self._looked >= _LOOK_SECONDS:
                 self._looked = now
+                self._record()
                 outcome = self._look(now)
                 if outcome is not None:
                     return outcome
@@ -66,7 +78,12 @@ class Watch:
 
     def show(self) -> None:
         """Show where everybody stands."""
-        self.display.show([m.standing() for m in self.monitors], time.monotonic() - self.begun)
+        self.display.show(standings(self.monitors, self._meter), time.monotonic() - self.begun)
+
+    def _record(self) -> None:
+        """Leave in the folder of the run what those need who watch it from elsewhere."""
+        roots = {m.process.name: m.process.pid for m in self.monitors if m.process.running}
+        self._recorder.update([m.process for m in self.monitors], self._meter.read(roots))
 
     def endings(self) -> list[Ending]:
         """Return how every participant ended."""
@@ -101,6 +118,7 @@ class Watch:
 
     def _stopped(self) -> list[Ending]:
         self.processes.stop()
+        self._record()
         return self.endings()
 
     def _judged(self, verdict: Verdict) -> Outcome:
