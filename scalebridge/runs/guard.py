@@ -2,8 +2,8 @@
 
 The hub starts `python -I -S guard.py TOKEN` with a pipe as its standard input and keeps the other end. When the pipe
 closes without the word "done", the hub was killed; whatever carries the token of the run in its environment is killed
-then, also grandchildren that left their process group. Only for Linux, where /proc tells; stands alone on purpose, so
-that it starts in a hundredth of a second.
+then, also grandchildren that left their process group, and the shared memory that they leave is removed. Only for
+Linux, where /proc tells; stands alone on purpose, so that it starts in a hundredth of a second.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import time
 
 VARIABLE = "SCALEBRIDGE_RUN_TOKEN"
 _ROUNDS = 20
+_SHARED = "/dev/shm"  # noqa: S108
+_MPI = ("mpich_shm_", "ucx_shm_", "vader_segment.", "sm_segment.")  # of MPICH and of Open MPI
 
 
 def marked(token: str) -> list[int]:
@@ -51,12 +53,55 @@ def kill_marked(token: str) -> None:
         time.sleep(0.05)
 
 
+def forget_shared_memory(since: float) -> None:
+    """Remove the files of shared memory that killed ranks have left: made since then [s since 1970], used by nobody."""
+    left = {path for path in _files() if _made(path) >= since}
+    if left:
+        left -= _in_use()
+    for path in left:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+
+
+def _files() -> list[str]:
+    """Return the files of shared memory that MPI has made for this user."""
+    try:
+        with os.scandir(_SHARED) as entries:
+            return [e.path for e in entries if e.name.startswith(_MPI) and e.stat().st_uid == os.geteuid()]
+    except OSError:
+        return []
+
+
+def _made(path: str) -> float:
+    try:
+        return os.stat(path).st_ctime
+    except OSError:
+        return 0.0
+
+
+def _in_use() -> set[str]:
+    """Return the files of shared memory that a process has open or mapped; it has one of both from the first moment."""
+    used = set()
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            with contextlib.suppress(OSError):
+                for descriptor in os.listdir(f"/proc/{entry}/fd"):
+                    with contextlib.suppress(OSError):
+                        used.add(os.readlink(f"/proc/{entry}/fd/{descriptor}"))
+                with open(f"/proc/{entry}/maps", "rb") as file:
+                    lines = file.read().decode("utf-8", "replace").splitlines()
+                used |= {line[line.index(_SHARED) :] for line in lines if _SHARED in line}
+    return used
+
+
 def main() -> None:
     """Wait for the hub to say that it is done, or to be gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    begun = time.time()
     if "done" not in sys.stdin.read():
         kill_marked(sys.argv[1])
+        forget_shared_memory(begun)
 
 
 if __name__ == "__main__":

@@ -74,6 +74,7 @@ class Processes:
 
     def __init__(self) -> None:
         self.token = secrets.token_hex(16)
+        self.begun = time.time()
         self.all: list[Process] = []
         self.ended: list[Process] = []
         self._descriptors: dict[int, Process] = {}
@@ -152,6 +153,7 @@ class Processes:
             self.wait(0.1)
         if _LINUX and self.all:
             guard.kill_marked(self.token)
+            guard.forget_shared_memory(self.begun)
 
     def _signal(self, number: signal.Signals) -> None:
         for process in self.running:
@@ -173,8 +175,6 @@ class Processes:
         """Take the exit status; first end what the process left in its group, whose number is its own until then."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.popen.pid, signal.SIGKILL)
-        for left in Path("/dev/shm").glob(f"mpich_shm_{process.popen.pid:x}_*"):  # noqa: S108
-            left.unlink(missing_ok=True)  # MPICH outside mpiexec names it by the process, and needs its own exit for it
         _, status, usage = os.wait4(process.popen.pid, 0)
         process.status = process.popen.returncode = os.waitstatus_to_exitcode(status)
         process.ended = time.monotonic()
