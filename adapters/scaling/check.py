@@ -2,8 +2,9 @@
 
     python -m adapters.scaling.check --precice CASE.xml --scaling CASE.scaling.xml --describe Micro=micro.json ...
 
-prints a JSON list of findings, each with file, line, key, message, expected and nearest; the exit status is 0 if
-there are none, else 1.
+prints a JSON list of findings (scalebridge.findings.Finding); the exit status is 0 if there are none, else 1. Without
+--precice only what the file itself has wrong is told. --unknown names a participant that could not describe itself:
+what it may give or take is not missed.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import dataclasses
 import json
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,19 +31,27 @@ COMPONENT = re.compile(r"-[0-2][0-2]$")
 RANKS = ("scalar", "vector", "tensor")
 
 
-def check(path: str | Path, coupling: Configuration, descriptions: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
+def check(
+    path: str | Path,
+    coupling: Configuration | None,
+    descriptions: Mapping[str, Mapping[str, Any]],
+    unknown: Iterable[str] = (),
+) -> list[Finding]:
     """Return every mistake in the scaling file `path`, in the order of its lines.
 
     Parameters
     ----------
-    coupling : the preCICE configuration of the case.
+    coupling : the preCICE configuration of the case; None where it is too broken to be compared with.
     descriptions : participant name -> what it answered to ``--describe``, for every participant of ours.
+    unknown : participants of ours that gave no answer.
     """
-    findings = Findings(path)
+    findings = Findings(path, "scaling")
     try:
         scaling = config.parse(xmlfile.read(path), findings)
     except ConfigurationError as error:
         return list(error.findings)
+    if coupling is None:
+        return findings.found
     named = Path(scaling.precice_config).name
     if named and named != Path(coupling.file).name:
         message = f"'{named}' is not the configuration of this case"
@@ -54,7 +63,7 @@ def check(path: str | Path, coupling: Configuration, descriptions: Mapping[str, 
             owners = [side for side in sides if side.touches(entry.data, direction)]
             for side in owners:
                 side.check_entry(entry, direction)
-            if not owners:
+            if not owners and not _may_serve(entry.data, unknown, coupling):
                 _orphan(entry, direction, sides, coupling, findings)
             for name, told in descriptions.items():
                 if told["kind"] == "solver":
@@ -63,6 +72,12 @@ def check(path: str | Path, coupling: Configuration, descriptions: Mapping[str, 
         for side in sides:
             side.check_complete(scaling)
     return sorted(findings.found, key=lambda f: (f.file != findings.file, f.line or 0))
+
+
+def _may_serve(data: str, unknown: Iterable[str], coupling: Configuration) -> bool:
+    """Say whether data belong to a participant of which nothing is known."""
+    strangers = [p for p in coupling.participants if p.name in set(unknown)]
+    return any(data in (a.data, COMPONENT.sub("", a.data)) for p in strangers for a in (*p.reads, *p.writes))
 
 
 def _entries(scaling: Scaling, direction: str) -> Sequence[Entry[Any]]:
@@ -145,7 +160,8 @@ class _Side:
                     f"{self.name}: '{entry.map.name}' on line {entry.line} of {self.findings.file} does not serve it"
                 )
                 expected = f"only {', '.join(sorted(wanted))}"
-                self.findings.found.append(Finding(self.coupling.file, access.line, key, message, expected))
+                wrong = Finding(self.coupling.file, access.line, key, message, expected, rule="scaling")
+                self.findings.found.append(wrong)
 
     def check_complete(self, scaling: Scaling) -> None:
         """Note data of the participant that no element serves, and controls that get no value or two."""
@@ -157,7 +173,9 @@ class _Side:
                 key = f'<{verb[:-1]}-data name="{access.data}">'
                 message = f"{self.name} {verb} it, but no <{direction}> of {self.findings.file} serves it"
                 hint = nearest(access.data, [e.data for e in entries])
-                self.findings.found.append(Finding(self.coupling.file, access.line, key, message, "", hint))
+                fix = f'Add <{direction} data="{access.data}" ... /> to {self.findings.file}' if hint is None else ""
+                missing = Finding(self.coupling.file, access.line, key, message, "", hint, rule="scaling", fix=fix)
+                self.findings.found.append(missing)
         for control in self.fields["downscale"]:
             lines = [e.line for e in scaling.down if e.field == control and self.touches(e.data, "downscale")]
             if not lines:
@@ -223,9 +241,10 @@ def _words(field: Field) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m adapters.scaling.check", description=__doc__)
-    parser.add_argument("--precice", required=True, metavar="CASE.xml")
+    parser.add_argument("--precice", metavar="CASE.xml")
     parser.add_argument("--scaling", required=True, metavar="CASE.scaling.xml")
     parser.add_argument("--describe", action="append", default=[], metavar="NAME=FILE")
+    parser.add_argument("--unknown", action="append", default=[], metavar="NAME")
     given = parser.parse_args(arguments)
     descriptions = {}
     for one in given.describe:
@@ -234,7 +253,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             parser.error(f"--describe {one}: expected NAME=FILE, the participant's name and its description")
         descriptions[name] = json.loads(Path(file).read_text(encoding="utf-8"))
     try:
-        found = check(given.scaling, precice.load(given.precice), descriptions)
+        coupling = precice.load(given.precice) if given.precice else None
+        found = check(given.scaling, coupling, descriptions, given.unknown)
     except ConfigurationError as error:
         found = list(error.findings)
     print(json.dumps([dataclasses.asdict(finding) for finding in found], indent=1))

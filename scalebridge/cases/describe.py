@@ -30,6 +30,8 @@ class Description:
     kind : "solver" or "micro".
     inputs, outputs : fields by name; of a solver what it reads and writes, of a micro model controls and observables.
     strategies : names of the strategies it can be run with; empty for a solver.
+    delay : shortest time [s] in which what it reads can act on what it writes: a number, or the name of a setting; None
+        where that is at once.
     raw : the whole answer.
     """
 
@@ -41,6 +43,7 @@ class Description:
     outputs: dict[str, Field]
     strategies: tuple[str, ...]
     raw: dict[str, Any]
+    delay: float | str | None = None
 
 
 class Questions:
@@ -64,6 +67,7 @@ class Questions:
     def answers(self, findings: Findings, places: Mapping[str, tuple[int, str]]) -> dict[str, Description]:
         """Return module -> description; a module that gives none is added to `findings` at its (line, key)."""
         deadline = time.monotonic() + SECONDS
+        own = Findings(findings.file, "description")
         result = {}
         for module, process in self._processes.items():
             line, key = places[module]
@@ -72,14 +76,15 @@ class Questions:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.communicate()
-                findings.add(line, key, f"'{module}' gave no answer to --describe within {SECONDS:g} s")
+                own.add(line, key, f"'{module}' gave no answer to --describe within {SECONDS:g} s")
                 continue
             if process.returncode != 0:
-                self._failed(module, err, process.returncode, findings, line, key)
+                self._failed(module, err, process.returncode, own, line, key)
                 continue
-            description = _read(module, out, findings, line, key)
+            description = read(module, out, own, line, key)
             if description is not None:
                 result[module] = description
+        findings.found += own.found
         return result
 
     def cancel(self) -> None:
@@ -107,7 +112,8 @@ def _modules(folder: Path) -> list[str]:
     return [".".join(path.parts) for path in (*ours, *beside)]
 
 
-def _read(module: str, text: str, findings: Findings, line: int, key: str) -> Description | None:
+def read(module: str, text: str, findings: Findings, line: int = 0, key: str = "") -> Description | None:
+    """Return the description that a module printed, or None after noting why it is none."""
     try:
         raw = json.loads(text)
         kind = raw["kind"]
@@ -124,6 +130,7 @@ def _read(module: str, text: str, findings: Findings, line: int, key: str) -> De
             outputs={name: Field.from_json(entry) for name, entry in raw[outputs].items()},
             strategies=tuple(raw.get("strategies", ("concurrent",) if kind == "micro" else ())),
             raw=raw,
+            delay=_delay(raw.get("delay"), settings),
         )
         _check_units(description)
     except units.UnitError as error:
@@ -135,6 +142,17 @@ def _read(module: str, text: str, findings: Findings, line: int, key: str) -> De
     else:
         return description
     return None
+
+
+def _delay(told: Any, settings: Schema) -> float | str | None:
+    """Return a delay that was told, if it is a time or names a setting that is one. Raises ValueError."""
+    if isinstance(told, str):
+        if settings.get(told, {}).get("unit") != "s" or settings[told]["type"] != "float":
+            raise ValueError(f"delay '{told}' is not the name of a setting in s")
+        return told
+    if told is not None and not (type(told) in (int, float) and 0 < told < float("inf")):
+        raise ValueError(f"delay is {told!r}, not a time in s")
+    return None if told is None else float(told)
 
 
 def _check_units(description: Description) -> None:

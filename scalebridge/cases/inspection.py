@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from scalebridge import engines
-from scalebridge.cases import agreement, programs
+from scalebridge.cases import agreement, programs, substitutes
 from scalebridge.cases import scaling as scaling_file
-from scalebridge.cases.case import Case, Participant
+from scalebridge.cases.case import Case
 from scalebridge.cases.describe import Description, Questions
 from scalebridge.cases.lint import lint
 from scalebridge.cases.lint.view import View
@@ -25,9 +25,12 @@ from scalebridge.cases.reader import placed
 from scalebridge.embedded import config
 from scalebridge.embedded.config import Configuration, ParticipantConfig
 from scalebridge.engines import Engine
+from scalebridge.fallbacks import Policy
 from scalebridge.findings import ConfigurationError, Finding, Findings, errors
 
 __all__ = ["Inspection", "environment", "inspect", "mpiexec"]
+
+TRUSTED = ("value", "flow")  # rules that leave the names and the data flow of a configuration as they were meant
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class Inspection:
     configuration : the preCICE configuration.
     descriptions : participant -> what it said of itself; participants of ours only.
     settings : participant -> every setting as a plain value in its declared unit.
+    on_failure : participant -> what to do about micro simulations that fail, other models with all their settings.
     findings : warnings and hints.
     """
 
@@ -47,6 +51,7 @@ class Inspection:
     configuration: Configuration
     descriptions: dict[str, Description]
     settings: dict[str, dict[str, Any]]
+    on_failure: dict[str, list[Policy]]
     findings: tuple[Finding, ...] = ()
 
 
@@ -102,18 +107,23 @@ def inspect(
     findings = Findings(case.file, "case-file")
     findings.found += found
     ours = [p for p in case.participants if p.module]
+    others = substitutes.of(ours)
     base = environment(case, engines.embedded())
-    with _asked(ask, ours, base, case.folder) as informant:
+    with _asked(ask, [*(p.module for p in ours), *(o.module for o in others)], base, case.folder) as informant:
         engine = engines.choose(requested)
         configuration, misread = config.read(case.coupling)
         findings.found += misread
-        places = {p.module: (p.lines["run"], f"participants.{p.name}.run") for p in reversed(ours)}
+        places = {o.module: o.place for o in others}
+        places |= {p.module: (p.lines["run"], f"participants.{p.name}.run") for p in reversed(ours)}
         answers = informant.answers(findings, places)
     descriptions = {p.name: answers[p.module] for p in ours if p.module in answers}
     resolved = {p.name: agreement.resolve(p, descriptions[p.name], findings) for p in ours if p.name in descriptions}
+    on_failure = {
+        p.name: substitutes.resolve(p, descriptions[p.name], answers, findings) for p in ours if p.name in descriptions
+    }
     programs.check(case, findings)
     findings.found += agreement.units(descriptions, str(case.coupling))
-    trusted = configuration is not None and all(f.rule in ("value", "flow") for f in misread)
+    trusted = configuration is not None and all(f.rule in TRUSTED for f in misread)
     if configuration is not None:
         if engine.name == "embedded":
             findings.found += config.refusals(configuration)
@@ -123,19 +133,32 @@ def inspect(
         _compare(case, configuration, descriptions, misread, findings)
         if trusted:
             findings.found += lint(_view(case, configuration, descriptions, resolved))
-    if case.scaling is not None:
-        raw = {name: description.raw for name, description in descriptions.items()}
-        unknown = [p.name for p in ours if p.name not in descriptions]
-        findings.found += check_scaling(case.scaling, case.coupling if trusted else None, raw, unknown, base)
+    unknown = [p.name for p in ours if p.name not in descriptions]
+
+    def scaled(told: Mapping[str, Description]) -> list[Finding]:
+        raw = {name: description.raw for name, description in told.items()}
+        coupling = case.coupling if trusted else None
+        return check_scaling(case.scaling, coupling, raw, unknown, base) if case.scaling is not None else []
+
+    def in_place(name: str, other: Description) -> list[Finding]:
+        if configuration is None or not trusted:
+            return []
+        if case.scaling is None:
+            return agreement.fields(name, other, configuration)
+        return [found for found in scaled({**descriptions, name: other}) if found not in known]
+
+    known = scaled(descriptions)
+    findings.found += known
+    substitutes.fit(others, answers, in_place, findings)
     distinct = tuple(dict.fromkeys(placed(findings.found)))
     if errors(distinct) or configuration is None:
         raise ConfigurationError(distinct)
-    return Inspection(case, engine, configuration, descriptions, resolved, distinct)
+    return Inspection(case, engine, configuration, descriptions, resolved, on_failure, distinct)
 
 
 @contextmanager
-def _asked(ask: Asking, ours: list[Participant], base: dict[str, str], folder: Path) -> Iterator[Informant]:
-    informant = ask([p.module for p in ours], base, folder)
+def _asked(ask: Asking, modules: list[str], base: dict[str, str], folder: Path) -> Iterator[Informant]:
+    informant = ask(modules, base, folder)
     try:
         yield informant
     finally:
@@ -181,17 +204,18 @@ def _compare(
 
 def _was_read(participant: ParticipantConfig, configuration: Configuration, misread: Iterable[Finding]) -> bool:
     """Say whether nothing is wrong in the lines of a participant, or with the data and meshes that it speaks of."""
-    first, *_ = following = sorted(
-        thing.line
-        for group in (configuration.participants, configuration.connections, configuration.schemes)
-        for thing in group
-        if thing.line >= participant.line
+    lines = [
+        *(p.line for p in configuration.participants),
+        *(c.line for c in configuration.connections),
+        *(s.line for s in configuration.schemes),
+    ]
+    end = min((line for line in lines if line > participant.line), default=None)
+    definitions = max(
+        (*(d.line for d in configuration.data), *(m.line for m in configuration.meshes)), default=participant.line
     )
-    end = following[1] if len(following) > 1 else None
-    definitions = max((d.line for d in (*configuration.data, *configuration.meshes)), default=0)
     for finding in misread:
         line = finding.line or 0
-        inside = line >= first and (end is None or line < end)
-        if finding.rule not in ("value", "flow") and (inside or line <= definitions):
+        inside = line >= participant.line and (end is None or line < end)
+        if finding.rule not in TRUSTED and (inside or line <= definitions):
             return False
     return True

@@ -1,0 +1,101 @@
+"""Do the participants of ours agree with the case, with the preCICE configuration, and with each other?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from scalebridge import settings
+from scalebridge.cases.case import Participant
+from scalebridge.cases.describe import Description
+from scalebridge.embedded.config import Access, Configuration
+from scalebridge.fields import Field
+from scalebridge.findings import Finding, Findings
+
+
+def resolve(participant: Participant, description: Description, findings: Findings) -> dict[str, Any]:
+    """Return every setting of a participant as a plain value, after noting what is wrong with those that are given."""
+    own = Findings(findings.file, "settings")
+    key = f"participants.{participant.name}"
+    lines = {k.removeprefix("settings."): n for k, n in participant.lines.items() if k.startswith("settings.")}
+    line = participant.lines.get("settings", participant.line)
+    result = settings.check(
+        description.settings, participant.settings, own, key=f"{key}.settings", lines=lines, line=line
+    )
+    strategy = participant.strategy if isinstance(participant.strategy, str) else next(iter(participant.strategy))
+    if "strategy" in participant.lines and strategy not in description.strategies:
+        line = participant.lines["strategy"]
+        if description.strategies:
+            message = f"no strategy '{strategy}'"
+            own.add(line, f"{key}.strategy", message, got=strategy, candidates=description.strategies)
+        else:
+            own.add(line, f"{key}.strategy", "a solver has no strategy; only a micro model has one", fix="Remove it")
+    findings.found += own.found
+    return result
+
+
+def delay(description: Description, resolved: Mapping[str, Any]) -> float | None:
+    """Return the shortest delay across a participant [s], told as such or by a setting; None if it has none."""
+    told = description.delay
+    value = resolved.get(told) if isinstance(told, str) else told
+    return float(value) if value is not None else None
+
+
+def fields(name: str, description: Description, configuration: Configuration) -> list[Finding]:
+    """Return where what a participant says it reads and writes is not what the configuration lets it read and write."""
+    participant = configuration.participant(name)
+    own = Findings(configuration.file, "participant-fields")
+    for verb, group, accesses in (
+        ("read", description.inputs, participant.reads),
+        ("write", description.outputs, participant.writes),
+    ):
+        present = [a.data for a in accesses]
+        carried = {
+            data: field for field_name, field in group.items() for data in _data_names(field_name, field, present)
+        }
+        for data in sorted(carried.keys() - set(present)):
+            message = f"'{data}', which {description.module} {verb}s, is not among its <{verb}-data>"
+            expected = f'<{verb}-data name="{data}" mesh="..." />'
+            strangers = [d for d in present if d not in carried]
+            place = f'<participant name="{name}">'
+            own.add(participant.line, place, message, expected=expected, got=data, candidates=strangers)
+        for access in accesses:
+            if access.data in carried:
+                _shape(access, carried[access.data], configuration, description.module, own)
+            else:
+                message = f"{description.module} does not {verb} it"
+                place = f'<{verb}-data name="{access.data}">'
+                own.add(access.line, place, message, got=access.data, candidates=carried)
+    return sorted(own.found, key=lambda f: f.line or 0)
+
+
+def _data_names(name: str, field: Field, present: list[str]) -> tuple[str, ...]:
+    """Return the names of the data that carry a field; of a tensor, in the dimension of which most are there."""
+    choices = [field.data_names(name, dimensions) for dimensions in (2, 3, 1)]
+    return max(choices, key=lambda names: sum(n in present for n in names) - len(names) / 100)
+
+
+def _shape(access: Access, field: Field, configuration: Configuration, module: str, own: Findings) -> None:
+    datum = configuration.datum(access.data)
+    if datum.vector != (field.rank == 1):
+        found, rank = "a vector" if datum.vector else "a scalar", ("a scalar", "a vector", "a tensor")[field.rank]
+        message = f"'{access.data}' is {found}, but in {module} it carries {rank}"
+        expected = "<data:vector>" if field.rank == 1 else "<data:scalar>"
+        own.add(datum.line, f'<data name="{access.data}">', message, expected=expected)
+
+
+def units(descriptions: Mapping[str, Description], file: str) -> list[Finding]:
+    """Return where two solvers that share a data mean different units by it: nothing is converted between them."""
+    written: dict[str, tuple[str, Field]] = {}
+    for name, description in descriptions.items():
+        if description.kind == "solver":
+            written.update({data: (name, field) for data, field in description.outputs.items()})
+    own = Findings(file, "units-of-solvers")
+    for name, description in descriptions.items():
+        for data, field in description.inputs.items() if description.kind == "solver" else ():
+            writer, other = written.get(data, (name, field))
+            if other.unit != field.unit:
+                message = f"{writer} writes it in '{other.unit}' and {name} reads it in '{field.unit}'"
+                expected = "one unit: nothing is converted between solvers"
+                own.add(None, f'<data name="{data}">', message, expected=expected)
+    return own.found
