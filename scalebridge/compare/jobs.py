@@ -1,0 +1,137 @@
+"""Several runs of `scalebridge run`, each a process of its own, one after the other or some at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from scalebridge.cases.inspection import Inspection
+from scalebridge.engines import ROOT
+from scalebridge.findings import ConfigurationError
+from scalebridge.runs import machine, record
+from scalebridge.runs.folder import resolved
+from scalebridge.runs.processes import Process, Processes
+from scalebridge.runs.run import CHECK_FAILED, THREAD_VARIABLES, WELL
+
+FINISHED = (WELL, CHECK_FAILED)  # the run went to its end, whatever its checks say
+_GRACE = 4.5  # seconds for a hub to stop its participants and write its summary
+_MOST_REASON = 300
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run: what to call it, the arguments of `scalebridge run`, its folder, the file for what it prints."""
+
+    name: str
+    arguments: tuple[str, ...]
+    folder: Path
+    log: Path
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a run ended: exit status, wall seconds, and why in one line where it did not end well."""
+
+    job: Job
+    status: int
+    wall: float
+    reason: str
+
+
+def execute(jobs: Sequence[Job], *, at_once: int = 1, threads: int = 0, stop: bool = False) -> Iterator[Done]:
+    """Run jobs and yield each as it ends; where the loop is left early, or interrupted, stop those that run.
+
+    Parameters
+    ----------
+    at_once : how many at most run at the same time.
+    threads : how many threads each process may use; 0 leaves that to each run.
+    stop : start no other run after one that did not go to its end.
+    """
+    environment = _environment(threads)
+    waiting = list(jobs)
+    running: dict[str, Job] = {}
+    with Processes() as processes:
+        try:
+            while waiting or running:
+                while waiting and len(running) < at_once:
+                    job = waiting.pop(0)
+                    running[job.name] = job
+                    _start(processes, job, environment)
+                for process in processes.wait(1.0):
+                    done = _done(running.pop(process.name), process)
+                    if stop and done.status not in FINISHED:
+                        waiting.clear()
+                    yield done
+        finally:
+            if running:
+                processes.stop(_GRACE)
+
+
+def kept(folder: Path, inspection: Inspection) -> tuple[bool, str]:
+    """Return whether a run in `folder` went to its end with what goes in now, and if it is there and did not, why."""
+    if not folder.is_dir():
+        return False, ""
+    try:
+        then = record.load(folder)
+    except ConfigurationError as error:
+        return False, error.findings[0].message
+    if then["ended"] is None or then["ended"]["status"] not in FINISHED:
+        return False, "it did not end well"
+    if then["ended"]["changed"]:
+        return False, f"while it ran, {then['ended']['changed'][0]} was changed"
+    if not (folder / "summary.json").is_file():
+        return False, "its summary is gone"
+    changes = record.changes(then, record.of(inspection, resolved(inspection)))
+    more = f" and {len(changes) - 1} more" if len(changes) > 1 else ""
+    return (False, f"{changes[0]}{more}") if changes else (True, "")
+
+
+def room(inspection: Inspection, wanted: int) -> tuple[int, int]:
+    """Return how many runs of a case there is room for on this machine, `wanted` at most, and threads for each rank."""
+    ranks = [p.ranks for p in inspection.case.participants]
+    turns = all(scheme.serial for scheme in inspection.configuration.schemes)
+    busy = max(ranks) if turns else sum(ranks)  # in serial schemes the participants take turns at the cores
+    at_once = max(1, min(wanted, machine.cores() // busy))
+    return at_once, max(1, machine.cores() // (at_once * busy))
+
+
+def _start(processes: Processes, job: Job, environment: dict[str, str]) -> None:
+    job.log.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-P", "-m", "scalebridge", "run", *job.arguments, "--plain", "--out", str(job.folder)]
+    processes.start(job.name, command, folder=Path.cwd(), environment=environment, log=job.log)
+
+
+def _environment(threads: int) -> dict[str, str]:
+    """Return the environment of the hubs: this one, with us importable."""
+    result = dict(os.environ)
+    if "site-packages" not in ROOT.parts:
+        path = result.get("PYTHONPATH", "")
+        result["PYTHONPATH"] = os.pathsep.join([p for p in (path, str(ROOT)) if p])
+    for variable in THREAD_VARIABLES if threads else ():
+        result.setdefault(variable, str(threads))
+    return result
+
+
+def _done(job: Job, process: Process) -> Done:
+    status = process.status if process.status is not None else -1
+    wall = (process.ended or time.monotonic()) - process.begun
+    return Done(job, status, round(wall, 3), "" if status == WELL else _reason(job, status))
+
+
+def _reason(job: Job, status: int) -> str:
+    """Return why a run did not end well, in one line: from its summary, else from what it printed."""
+    try:
+        summary = json.loads((job.folder / "summary.json").read_text(encoding="utf-8"))
+        if summary["status"] == status:  # else that of an earlier run: this one did not come to have a folder
+            return str(summary["ended"]).splitlines()[0][:_MOST_REASON]
+    except (OSError, ValueError, LookupError):
+        pass  # it did not come to write one
+    lines = job.log.read_text(encoding="utf-8", errors="replace").splitlines()
+    said = [line for line in lines if line.startswith("scalebridge: ")] or [line for line in lines if line.strip()][-1:]
+    more = f" (and {len(said) - 1} more)" if len(said) > 1 else ""
+    return (said[0].removeprefix("scalebridge: ")[:_MOST_REASON] + more) if said else "it said nothing"
