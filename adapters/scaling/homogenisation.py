@@ -117,6 +117,11 @@ class EffectiveTensor(_Coefficient):
     name: ClassVar[str] = "effective-tensor"
     preserves: ClassVar[str] = "mean gradient, mean flux and energy (Hill-Mandel)"
 
+    faces: str = setting(
+        "harmonic",
+        "mean that stands between two grid cells: harmonic for phases side by side, arithmetic for smooth fields",
+        choices=tuple(conduction.MEANS),
+    )
     tolerance: float = setting(1e-8, "error of the tensor, relative to its largest entry", minimum=1e-14, maximum=0.1)
     iterations: int = setting(1000, "most iterations of the cell problem", minimum=1)
     threads: int = setting(1, "parts of the batch that are solved at the same time", minimum=1)
@@ -145,7 +150,7 @@ class EffectiveTensor(_Coefficient):
     def _solve(self, k: Array, guess: Array, rows: NDArray[np.intp], size: tuple[float, ...]) -> tuple[Array, Array]:
         """Return correctors and tensors of the volumes `rows`."""
         which = slice(None) if len(rows) == len(k) else rows  # no copies where all are solved
-        faces = conduction.faces(k[which])
+        faces = conduction.faces(k[which], self.faces)
         try:
             solution = conduction.solve(faces, size, guess[which], self.tolerance, self.iterations, self.threads)
         except conduction.NotConverged as error:
@@ -156,6 +161,6 @@ class EffectiveTensor(_Coefficient):
     def audit(self, memory: Memory, unit: str) -> list[Check]:
         if not memory or not len(memory["tensor"]):
             return []
-        worst = bounds.violation(memory["tensor"], conduction.faces(memory["coefficient"])).max()
+        worst = bounds.violation(memory["tensor"], conduction.faces(memory["coefficient"], self.faces)).max()
         name = "effective tensor beyond its bounds, relative to the largest coefficient"
         return [checks.at_most(name, worst, 0, tolerance=10 * self.tolerance, source=TRACE_BOUNDS)]

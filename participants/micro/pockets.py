@@ -26,7 +26,7 @@ def liquid_indicator(points: Array, phi: Array, cells: int, pocket: float, seed:
     """
     k = 2 * np.pi * np.fft.fftfreq(cells, 1 / cells)
     smooth = np.exp(-(pocket**2) * (k[:, None] ** 2 + k[None, : cells // 2 + 1] ** 2) / 2)
-    noise = np.stack([_generator(point, seed).standard_normal((cells, cells)) for point in points])
+    noise = np.stack([generator(point, seed).standard_normal((cells, cells)) for point in points])
     field = np.fft.irfft2(np.fft.rfft2(noise) * smooth, s=(cells, cells)).reshape(len(points), -1)
     return fill(-field, phi).reshape(len(points), cells, cells)
 
@@ -42,6 +42,6 @@ def fill(order: Array, phi: Array) -> Array:
     return np.asarray(np.clip(phi[:, None] * order.shape[1] - rank, 0, 1))
 
 
-def _generator(point: Array, seed: int) -> np.random.Generator:
+def generator(point: Array, seed: int) -> np.random.Generator:
     place = np.rint(np.asarray(point) / NANOMETRE).astype(np.int64)  # the same on any rank, whatever its round-off
     return np.random.default_rng([seed, *place.view(np.uint64).tolist()])
