@@ -156,6 +156,15 @@ def test_foreign_files_are_refused(tmp_path: Path) -> None:
         treefile.load(path)
 
 
+def test_a_tree_is_read_without_its_arrays_but_not_without_looking_at_them(tmp_path: Path) -> None:
+    path = tmp_path / "tree.npz"
+    treefile.save(path, {"a": np.full(3, 7.0), "b": [np.float64(1), b"x", 2]})
+    assert treefile.load(path, arrays=False) == {"a": None, "b": [None, None, 2]}
+    path.write_bytes(path.read_bytes().replace(np.float64(7.0).tobytes(), np.float64(8.0).tobytes()))
+    with pytest.raises(TreeFileError, match=r"a\.npy does not fit its checksum"):
+        treefile.load(path, arrays=False)
+
+
 def test_an_array_of_objects_is_not_unpickled(tmp_path: Path) -> None:
     path = tmp_path / "tree.npz"
     text = json.dumps({"format": treefile.FORMAT, "version": 1, "tree": {"array": "a"}}).encode()
