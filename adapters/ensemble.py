@@ -16,8 +16,12 @@ import numpy as np
 
 from adapters.case import Case
 from adapters.coupling import Coupling
+from adapters.failing import policies
+from adapters.failing.capsule import Place, Program
+from adapters.failing.capsules import Capsules
+from adapters.failing.guarded import Guarded
 from adapters.mesh import CouplingMesh, Received
-from adapters.micro import Array, Audited, MicroModel, State
+from adapters.micro import Array, MicroModel, State
 from adapters.ranks import Rows, world
 from adapters.scaling import config as scaling_config
 from adapters.scaling.check import COMPONENT
@@ -25,6 +29,7 @@ from adapters.scaling.model import ScaledModel
 from adapters.snapshots import Choice, Snapshots
 from adapters.step import Step
 from adapters.wiring import CouplingError
+from scalebridge import fallbacks
 from scalebridge.checks import Check
 from scalebridge.embedded import config as coupling_config
 
@@ -47,12 +52,18 @@ def scaled(case: Case[Any], model: MicroModel) -> MicroModel:
     """Return the model with its scaling maps; in a case without a scaling file its fields are the coupling data."""
     if case.scaling is None:
         return model
+    reads, writes = coupled(case)
+    return ScaledModel(model, scaling_config.load(case.scaling).of(reads, writes))
+
+
+def coupled(case: Case[Any]) -> tuple[set[str], set[str]]:
+    """Return the names of the data that the participant reads and writes: components of tensors, and their wholes."""
     own = coupling_config.load(case.config).participant(case.name)
     reads, writes = (
         {name for access in accesses for name in (access.data, COMPONENT.sub("", access.data))}
         for accesses in (own.reads, own.writes)
     )
-    return ScaledModel(model, scaling_config.load(case.scaling).of(reads, writes))
+    return reads, writes
 
 
 class Ensemble:
@@ -60,6 +71,7 @@ class Ensemble:
 
     Attributes
     ----------
+    guarded : the model, with something standing in for micro simulations that fail.
     observables : what is sent next, (n, ...) by name.
     worst : of every check of the model's audits the one that came closest to failing, or failed most.
     """
@@ -80,19 +92,23 @@ class Ensemble:
         n, ranks = self.rows.total, coupling.ranks
         if n < ranks:
             raise CouplingError(f"{coupling.case.name} runs on {ranks} ranks, but {mesh.name} has only {n} points")
+        self.guarded = self._guard(coupling.case)
         self.snapshots = Snapshots(coupling.case.output, model, self.rows, coupling.windows, keep)
 
     def run(self) -> None:
         """Solve from the first window to the last."""
         controls = {name: field.old for name, field in self.received.items()}
-        start, at_start = self._observe(self.model.start(self.mesh.points, controls), controls, 0.0)
+        begun = self.guarded.start(self.mesh.points, controls)
+        start, at_start = self._observe(begun, controls, Place("solve"))
+        self._account()
         begin = start
         self.snapshots.take(0, 0.0, self.mesh.points, {**controls, **at_start}, start)
         step: Step | None = None
 
         def complete(time: float) -> None:
             assert step is not None
-            self._audit(begin, step.state)
+            self._note(self.guarded.audit(begin, step.state))
+            self._account()
             if self.snapshots.wants(step.window):
                 self.snapshots.take(step.window, time, self.mesh.points, {**controls, **self.observables}, step.state)
 
@@ -101,21 +117,42 @@ class Ensemble:
             if step.substep == 0:
                 begin = step.state
             controls = {name: field.values for name, field in self.received.items()}
-            step.state, self.observables = self._observe(step.state, controls, step.dt)
+            place = Place("solve", step.t, step.dt, step.window, step.iteration, step.substep)
+            step.state, self.observables = self._observe(step.state, controls, place)
         self._save_checks()
 
     def _observed(self, name: str) -> Array:
         return self.observables[name]
 
-    def _observe(self, state: State, controls: Mapping[str, Array], dt: float) -> tuple[State, dict[str, Array]]:
-        state, observables = self.model.solve(state, controls, dt)
-        if missing := [name for name in self.model.observables if name not in observables]:
-            raise CouplingError(f"{type(self.model).__name__}.solve gave no {', '.join(missing)}, which it declares")
-        return state, observables
+    def _observe(self, state: State, controls: Mapping[str, Array], place: Place) -> tuple[State, dict[str, Array]]:
+        self.guarded.at(place)
+        return self.guarded.solve(state, controls, place.dt)
 
-    def _audit(self, begin: State, end: State) -> None:
-        if isinstance(self.model, Audited):
-            self._note(self.model.audit(begin, end))
+    def _guard(self, case: Case[Any]) -> Guarded:
+        model = getattr(self.model, "model", self.model)  # without its scaling maps
+        reads, writes = coupled(case)
+        program = Program(
+            case=case.handout.case,
+            variant=case.handout.variant,
+            participant=case.name,
+            module=case.handout.module,
+            model=type(model).__name__,
+            settings=case.handout.settings,
+            seed=case.seed,
+            scaling=case.scaling.read_text(encoding="utf-8") if case.scaling is not None else "",
+            reads=tuple(sorted(reads)),
+            writes=tuple(sorted(writes)),
+            engine=case.handout.engine,
+        )
+        wanted = policies.build(case.handout.on_failure, self.model, case.seed, partial(scaled, case))
+        return Guarded(self.model, self.mesh.points, self.rows, wanted, Capsules(case.output, program))
+
+    def _account(self) -> None:
+        """Close a window in the account of failures, and write it where there are any; collective."""
+        if self.guarded.tally.complete():
+            capsules = self.guarded.capsules.names(self.rows)
+            if self.rows.rank == 0:
+                self.guarded.tally.account(capsules).save(self.coupling.case.output / fallbacks.FILE_NAME)
 
     def _note(self, found: Iterable[Check]) -> None:
         for check in found:

@@ -34,7 +34,7 @@ class Rows:
     def __init__(self, count: int, comm: Any = None) -> None:
         self.comm = comm
         self.rank: int = 0 if comm is None else comm.rank
-        counts = self._counts(count)
+        counts = self.counts(count)
         self.first = int(counts[: self.rank].sum())
         self.count = count
         self.total = int(counts.sum())
@@ -44,13 +44,35 @@ class Rows:
         if self.comm is None:
             return values
         mine = np.ascontiguousarray(values)
-        counts = self._counts(mine.nbytes)
+        counts = self.counts(mine.nbytes)
         starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
         everything = np.empty(counts.sum() if self.rank == 0 else 0, dtype=np.uint8)
         self.comm.Gatherv(mine.reshape(-1).view(np.uint8), [everything, (counts, starts)])
         return everything.view(mine.dtype).reshape(-1, *mine.shape[1:]) if self.rank == 0 else values
 
-    def _counts(self, mine: int) -> NDArray[np.int64]:
+    def everywhere(self, values: Array) -> Array:
+        """Return the rows (n, ...) of all ranks on every rank; a rank that has none need not know their shape."""
+        if self.comm is None:
+            return values
+        mine = np.ascontiguousarray(values, dtype=np.float64)
+        shape = self.largest(np.array(mine.shape[1:] if len(mine) else [0] * (mine.ndim - 1), dtype=np.int64))
+        counts = self.counts(mine.size)
+        starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+        everything = np.empty(counts.sum())
+        self.comm.Allgatherv(mine.reshape(-1), [everything, (counts, starts)])
+        return everything.reshape(-1, *shape)
+
+    def largest(self, mine: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return for each number the largest that any rank has; collective."""
+        result = mine.copy()
+        if self.comm is not None:
+            from mpi4py import MPI
+
+            self.comm.Allreduce(mine, result, op=MPI.MAX)
+        return result
+
+    def counts(self, mine: int) -> NDArray[np.int64]:
+        """Return what every rank counts (ranks,); collective."""
         counts = np.array([mine])
         if self.comm is not None:
             counts = np.empty(self.comm.size, dtype=np.int64)
@@ -118,6 +140,13 @@ class Shared:
 
     def finalize(self) -> None:
         self._ask("finalize")
+
+    def save_state(self) -> dict[str, Any] | None:
+        """Return what rank 0 needs to go on in another process, nothing on the others; None if preCICE cannot say."""
+        if self.comm.rank > 0:
+            return {}
+        save = getattr(self.participant, "save_state", None)
+        return save() if save is not None else None
 
     def requires_initial_data(self) -> bool:
         return bool(self._ask("requires_initial_data"))

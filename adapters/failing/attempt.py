@@ -43,18 +43,20 @@ class Failure:
     what : in one line, such as ``ArithmeticError: no root`` or ``NaN in Stress``.
     kind : the type of the exception, "NaN" or "infinity".
     trace : the traceback; empty where nothing was raised.
+    alone : whether the row was alone when it failed; else what is said may be about another row that failed with it.
     """
 
     what: str
     kind: str
     trace: str = ""
+    alone: bool = False
 
     @classmethod
-    def of(cls, error: Exception) -> Failure:
+    def of(cls, error: Exception, alone: bool = False) -> Failure:
         """Return the failure that an exception tells of; numbers of rows in some batch are left out."""
         text = " ".join((error.message if isinstance(error, MicroError) else str(error)).split())
         kind = type(error).__name__
-        return cls(f"{kind}: {text}" if text else kind, kind, "".join(traceback.format_exception(error)))
+        return cls(f"{kind}: {text}" if text else kind, kind, "".join(traceback.format_exception(error)), alone)
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ def _search(call: Call, rows: Rows, found: Attempt, most: int | None) -> None:
                 _halve(call, rows, found, most, Failure.of(error))
                 return
             named = named if named.size else np.array([0])
-            found.failed.update(dict.fromkeys(rows[named].tolist(), Failure.of(error)))
+            found.failed.update(dict.fromkeys(rows[named].tolist(), Failure.of(error, len(rows) == 1)))
             rows = np.delete(rows, named)
         else:
             found.failed.update({int(rows[place]): failure for place, failure in wrong.items()})
@@ -195,7 +197,7 @@ def _note_spoiled(wrong: dict[int, Failure], values: Array, before: Array | None
         finite |= ~np.isfinite(before)
     for row in np.flatnonzero(~finite.reshape(len(values), -1).all(axis=1)).tolist():
         kind = "NaN" if np.isnan(values[row]).any() else "infinity"
-        wrong.setdefault(row, Failure(f"{kind} in {where}", kind))
+        wrong.setdefault(row, Failure(f"{kind} in {where}", kind, alone=True))
 
 
 def merge(parts: Sequence[Part]) -> Part:

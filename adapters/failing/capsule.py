@@ -7,6 +7,7 @@ the machine it names one by its module.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -54,10 +55,22 @@ class Program:
     writes: tuple[str, ...] = ()
     engine: str = ""
 
+    @property
+    def ours(self) -> bool:
+        """Whether the model is one that comes with scalebridge."""
+        return self.module.startswith("participants.")
+
+    def replay(self, path: str) -> str:
+        """Return the command that solves the capsule at `path` again; a model of somebody else's has to be named."""
+        consent = "" if self.ours else f" --module {self.module}"
+        return f"scalebridge replay {shlex.quote(path)}{consent}"
+
 
 @dataclass(frozen=True)
 class Place:
-    """Where and when: start of the step and its length [s], window, iteration and sub-step (see `adapters.step`).
+    """When: start of the step and its length [s], window, iteration and sub-step (see `adapters.step`).
+
+    The start, before the first step, is window 0: the state is made, and looked at with dt = 0.
 
     Attributes
     ----------
@@ -65,14 +78,22 @@ class Place:
     """
 
     phase: str
-    time: float
-    dt: float
-    window: int
-    iteration: int
-    substep: int
+    time: float = 0.0
+    dt: float = 0.0
+    window: int = 0
+    iteration: int = 0
+    substep: int = 0
+
+    @property
+    def label(self) -> str:
+        """A part of a file name."""
+        if self.window == 0:
+            return "start"
+        part = f"-substep-{self.substep}" if self.substep else ""
+        return f"window-{self.window:06d}-iteration-{self.iteration}{part}"
 
     def __str__(self) -> str:
-        if self.phase == "start":
+        if self.window == 0:
             return "at the start"
         return f"time {self.time:g} s (dt {self.dt:g} s), window {self.window}, iteration {self.iteration}"
 
@@ -100,14 +121,6 @@ class Capsule:
     failure: Failure
     versions: dict[str, str]
     machine: str
-
-    @property
-    def file_name(self) -> str:
-        """A name for it, different for every row, window and iteration."""
-        place = self.place
-        when = "start" if place.phase == "start" else f"window-{place.window:06d}-iteration-{place.iteration}"
-        part = f"-substep-{place.substep}" if place.substep else ""
-        return f"{when}{part}-row-{self.rows[0]}.npz"
 
     def save(self, path: Path) -> None:
         """Write the capsule."""
