@@ -110,7 +110,7 @@ class Comparison:
                     "checks": {name: c.to_json() for name, c in side.results.checks.items()},
                 }
         different = {
-            label: {"found": [d.to_json() for d in entry.found], "notes": entry.notes}
+            label: {"found": [d.to_json() for d in entry.found], "notes": [*entry.notes, *entry.problems]}
             for label, entry in self.differences.items()
         }
         reference = self.with_results[0].label if self.with_results else None
@@ -161,7 +161,8 @@ class Comparison:
         ]
         if rows:
             lines += markdown.table(["quantity", "values", "relative L2", "relative max", "max", "where"], rows)
-        lines += ["", *(f"- {note}" for note in entry.notes)] if entry.notes else []
+        notes = [*entry.notes, *entry.problems]
+        lines += ["", *(f"- {note}" for note in notes)] if notes else []
         return lines
 
 

@@ -54,10 +54,18 @@ class Difference:
 
 @dataclass
 class Differences:
-    """How two runs differ: quantities that both have, and in words what could not be compared."""
+    """How two runs differ.
+
+    Attributes
+    ----------
+    found : the quantities that both have.
+    notes : in words what only one of them has, or what stands elsewhere in the other.
+    problems : files that could not be read.
+    """
 
     found: list[Difference] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
 
 
 def between(reference: Results, other: Results, *, twice: bool = False) -> Differences:
@@ -70,7 +78,7 @@ def between(reference: Results, other: Results, *, twice: bool = False) -> Diffe
     result = Differences()
     _series(reference, other, result)
     _fields(reference, other, result, twice=twice)
-    result.notes += [p for run in (reference, other) for p in run.problems]
+    result.problems += [p for run in (reference, other) for p in run.problems]
     return result
 
 
@@ -132,6 +140,8 @@ def _series(reference: Results, other: Results, result: Differences) -> None:
             counts = f"{len(old.time)} in {reference.label}, {len(new.time)} in {other.label}"
             result.notes.append(f"{key}: compared at the {len(pairs)} common times ({counts})")
         was, now = ({f"{key}: {name}": values for name, values in t.columns.items()} for t in (old, new))
+        if not np.array_equal(old.time[pairs[:, 0]], new.time[pairs[:, 1]]):
+            was, now = {f"{key}: time": old.time, **was}, {f"{key}: time": new.time, **now}
         _alone(reference, other, was, now, result)
         for name in [n for n in was if n in now]:
             result.found.append(_column(name, old, was[name][pairs[:, 0]], now[name][pairs[:, 1]], pairs))
@@ -173,7 +183,9 @@ def _fields(reference: Results, other: Results, result: Differences, *, twice: b
             try:
                 _add(key, old, new, sums, result)
             except UnreadableError as error:
-                _note(result, str(error))
+                result.problems.append(str(error))
+                reference.unread.add(old.name)
+                other.unread.add(new.name)
         result.found += [total.difference(name) for name, total in sums.items()]
 
 
@@ -211,6 +223,9 @@ def _add(key: str, old: Snapshot, new: Snapshot, sums: dict[str, Sum], result: D
         return
     for name in sorted(a.values.keys() ^ b.values.keys()):
         _note(result, f"{key}: {name} is in one of the runs only")
+    for name in [n for n in a.geometry if not np.array_equal(a.geometry[n], b.geometry[n])]:
+        total = sums.setdefault(f"{key}: {name}", Sum())
+        total.add(a.geometry[name], b.geometry[name], lambda i: f"{when}, {_place(i, None)}")
     for name in [n for n in a.values if n in b.values]:
         x, y = a.values[name], b.values[name]
         if x.shape != y.shape:

@@ -15,8 +15,9 @@ from scalebridge.engines import ROOT
 from scalebridge.findings import ConfigurationError
 from scalebridge.runs import machine, record
 from scalebridge.runs.folder import resolved
+from scalebridge.runs.launch import THREAD_VARIABLES
 from scalebridge.runs.processes import Process, Processes
-from scalebridge.runs.run import CHECK_FAILED, THREAD_VARIABLES, WELL
+from scalebridge.runs.run import CHECK_FAILED, WELL
 
 FINISHED = (WELL, CHECK_FAILED)  # the run went to its end, whatever its checks say
 _GRACE = 4.5  # seconds for a hub to stop its participants and write its summary

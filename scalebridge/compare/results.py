@@ -66,6 +66,7 @@ class Results:
     Attributes
     ----------
     problems : what could not be read, in words.
+    unread : names of the files of numbers that turned out not to be readable.
     """
 
     def __init__(self, path: Path, label: str = "") -> None:
@@ -77,6 +78,7 @@ class Results:
             raise ConfigurationError([Finding(str(path), None, "", message)])
         self.summary = _summary(path)
         self.problems: list[str] = []
+        self.unread: set[str] = set()
 
     @property
     def status(self) -> int:
@@ -171,10 +173,12 @@ class Results:
             columns = arrays.table(path)
         except (OSError, ValueError) as error:
             self.problems.append(f"{self.label}: {name}: {error}")
+            self.unread.add(name)
             return None
         time = next((columns.pop(t) for t in TIME if t in columns), None)
         if time is None:
             self.problems.append(f"{self.label}: {name}: has no column of times ({', '.join(TIME)})")
+            self.unread.add(name)
             return None
         return Table(name, time, columns)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from scalebridge.cases import inspection as inspecting
+from scalebridge.cases import starting
 from scalebridge.cases.case import Case, Participant
 from scalebridge.cases.inspection import Inspection
 
@@ -76,7 +77,7 @@ def digest(path: Path) -> str:
 
 def _programs(case: Case, participant: Participant) -> Iterator[Path]:
     """Yield the files that the words of a command name, the program itself first; and the launcher of MPI ranks."""
-    if participant.ranks > 1 and (launcher := inspecting.mpiexec()) is not None:
+    if participant.ranks > 1 and (launcher := starting.launcher(participant.launcher, os.environ)[1]) is not None:
         yield launcher
     folder = participant.directory or case.folder
     for number, word in enumerate(participant.command):
