@@ -48,7 +48,7 @@ class Node:
     """An element that fits the table: typed values for every attribute, which of them were written, its children.
 
     `unread` are the attributes that hold a plausible value because what was written could not be read: nothing is to
-    be concluded from it.
+    be concluded from it. `misspelt` are the tags that unknown ones inside were most likely meant to be.
     """
 
     tag: str
@@ -57,6 +57,7 @@ class Node:
     given: frozenset[str]
     unread: frozenset[str]
     children: list[Node] = field(default_factory=list)
+    misspelt: set[str] = field(default_factory=set)
 
     @property
     def kind(self) -> str:
@@ -122,8 +123,9 @@ _EXPECTED = {
 }
 
 
-def _check_names(element: Element, tag: Tag, findings: Findings) -> None:
-    place = f"<{element.tag}>"
+def _check_names(element: Element, tag: Tag, findings: Findings) -> set[str]:
+    """Note attributes that the tag does not have; return which ones they were most likely meant to be."""
+    before, place = len(findings.found), f"<{element.tag}>"
     known = {a.name for a in tag.attributes}
     hints = dict(tag.hints)
     for name in element.attributes:
@@ -135,16 +137,18 @@ def _check_names(element: Element, tag: Tag, findings: Findings) -> None:
                 findings.add(element.line, place, text, got=name, candidates=known)
             else:
                 findings.add(element.line, place, text, expected="no attributes")
+    return {f.nearest for f in findings.found[before:] if f.nearest}
 
 
-def _read_attribute(element: Element, attribute: Attribute, findings: Findings) -> Any:
-    """Return the value of an attribute, or _UNREAD after saying why it has none."""
+def _read_attribute(element: Element, attribute: Attribute, misspelt: set[str], findings: Findings) -> Any:
+    """Return the value of an attribute, or _UNREAD where it has none, after saying why if that is not yet said."""
     place = f"<{element.tag}>"
     text = element.attributes.get(attribute.name)
     if text is None:
         if attribute.default is not REQUIRED:
             return attribute.default
-        findings.add(element.line, place, f"attribute {attribute.name} is missing")
+        if attribute.name not in misspelt:
+            findings.add(element.line, place, f"attribute {attribute.name} is missing")
         return _UNREAD
     message = f'{attribute.name}="{text}" is not valid'
     try:
@@ -168,8 +172,8 @@ def read(element: Element, tag: Tag, findings: Findings) -> Node:
 
     A value that could not be read is replaced by a plausible one, so that reading goes on.
     """
-    _check_names(element, tag, findings)
-    values = {a.name: _read_attribute(element, a, findings) for a in tag.attributes}
+    misspelt = _check_names(element, tag, findings)
+    values = {a.name: _read_attribute(element, a, misspelt, findings) for a in tag.attributes}
     unread = frozenset(name for name, value in values.items() if value is _UNREAD)
     values |= {a.name: a.fallback for a in tag.attributes if a.name in unread}
     node = Node(element.tag, element.line, values, frozenset(element.attributes), unread)
@@ -178,13 +182,14 @@ def read(element: Element, tag: Tag, findings: Findings) -> Node:
     for child in element.children:
         if child.tag not in tags:
             _unknown_tag(child, element.tag, tags, findings)
+            node.misspelt.add(findings.found[-1].nearest or "")
             continue
         seen[child.tag] += 1
         if seen[child.tag] == 2 and tags[child.tag].occurs in "1?":
             findings.add(child.line, f"<{child.tag}>", f"may occur only once in <{element.tag}>")
         node.children.append(read(child, tags[child.tag], findings))
     for child_tag in tag.children:
-        if child_tag.occurs in "1+" and not seen[child_tag.name]:
+        if child_tag.occurs in "1+" and not seen[child_tag.name] and child_tag.name not in node.misspelt:
             findings.add(element.line, f"<{element.tag}>", f"has no <{child_tag.name}>, which is required")
     return node
 

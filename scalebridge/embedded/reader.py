@@ -219,8 +219,10 @@ def _controller(node: Node, members: list[str], findings: Findings) -> str:
 def _limit[T: (int, float)](node: Node, tag: str, findings: Findings, unread: T | None = None) -> T | None:
     """Return the value of a tag, None where there is none, or `unread` where it could not be read."""
     limit = node.one(tag)
-    if limit is None or "value" in limit.unread:
-        return unread if limit else None
+    if limit is None:
+        return unread if tag in node.misspelt else None
+    if "value" in limit.unread:
+        return unread
     value: T = limit["value"]
     if not value > 0:
         findings.add(limit.line, f"<{tag}>", f"value is {value}", expected="more than 0")
