@@ -44,6 +44,15 @@ class Balance:
         self.inflow = 0.0
         self.worst = 0.0
         coupling.on_window(self._close)
+        coupling.remember(f"balance of {name}", self)
+
+    def save(self) -> dict[str, float]:
+        """Return what has been added up so far."""
+        return {"inflow": self.inflow, "worst": self.worst}
+
+    def restore(self, value: dict[str, float]) -> None:
+        """Go on from what was added up before."""
+        self.inflow, self.worst = value["inflow"], value["worst"]
 
     def _close(self, time: float) -> None:
         residual = fem.assemble_vector(self.form)

@@ -28,6 +28,7 @@ from adapters.keeping import Keepable, keeper
 from adapters.mesh import CouplingMesh
 from adapters.ranks import Shared, forget_shared_memory
 from adapters.record import Clock, Series
+from adapters.restart import Restart
 from adapters.step import Position, Step
 from adapters.wiring import CouplingError, Wiring
 from scalebridge import checks
@@ -55,7 +56,9 @@ class Coupling:
         self.ranks: int = 1 if comm is None else comm.size
         self.wiring = Wiring(case.config, case.name, case.reads, case.writes, case.scaling)
         self.end, self.windows, self.window_size = self.wiring.horizon()
-        self.participant = _open(case, comm, shared and self.ranks > 1)
+        self._restart = Restart(case, self.rank, self.ranks)
+        known = self._restart.memory
+        self.participant = _open(case, comm, shared and self.ranks > 1, known and known["coupling"])
         self.meshes: dict[str, CouplingMesh] = {}
         self.checks: dict[str, Check] = {}
         self._clock = Clock(self.participant)
@@ -140,7 +143,10 @@ class Coupling:
                 self.participant.initialize()
             for mesh in self.meshes.values():
                 mesh.connected()
-        self._tell("start", Position())
+        position = Position()
+        if self._restart.memory is not None:
+            position = self._go_on(self._restart.memory)
+        self._tell("start", position)
 
     # ---- the loop
 
@@ -157,7 +163,11 @@ class Coupling:
         self.start()
         kept = [keeper(thing) for thing in keep]
         position = Position()
-        if self.wiring.introduction is not None:
+        if self._restart.on:
+            self._state(state, kept)  # tells before the first step what cannot be saved
+        if self._restart.memory is not None:
+            position, state = self._restored(self._restart.memory, state, kept)
+        elif self.wiring.introduction is not None:
             yield from self._introduce(position, state, kept)
             position = Position(iteration=2)
         begin = position, state, [k.save() for k in kept]
@@ -178,6 +188,8 @@ class Coupling:
             elif self.participant.is_time_window_complete():
                 position = Position(self._window_end(step), step.window + 1)
                 self._complete(step, position.t)
+                if self._restart.due(step.window) and self.participant.is_coupling_ongoing():
+                    self._save(step.window, position.t, self._state(state, kept))
             else:
                 position = Position(step.end, step.window, step.iteration, step.substep + 1, step.first)
         self._tell("end", Position(position.t, position.window - 1))
@@ -253,6 +265,56 @@ class Coupling:
             self._series.complete(time)
         self._tell("window", Position(time, step.window, step.iteration))
 
+    # ---- checkpoints of the run, and going on from one
+
+    @property
+    def resumed(self) -> bool:
+        """Whether the run goes on from a checkpoint: the state that is given to `steps` is not the first one."""
+        return self._restart.memory is not None
+
+    def remember(self, name: str, thing: Keepable) -> None:
+        """Make `thing`, which has `save()` and `restore(value)`, part of the checkpoints of the run.
+
+        Where the run goes on from one, it is restored at once. What is given to `steps` needs no mention here, and what
+        follows from it neither; only what adds up over the windows beside it.
+        """
+        self._restart.add(name, thing)
+
+    def _state(self, state: Any, kept: Sequence[Keepable]) -> dict[str, Any]:
+        tree = self._restart.tree
+        return {"state": tree(state, "state"), "kept": [tree(k.save(), f"keep[{i}]") for i, k in enumerate(kept)]}
+
+    def _save(self, window: int, time: float, state: dict[str, Any]) -> None:
+        """Write this process's part of the checkpoint of the window that ended at `time` [s]."""
+        save = getattr(self.participant, "save_state", None)  # libprecice has none
+        body = {
+            **state,
+            "coupling": save() if save is not None else None,
+            "meshes": {name: mesh.save() for name, mesh in self.meshes.items()},
+            "checks": [check.to_json() for check in self.checks.values()],
+            "series": self._series.save(),
+        }
+        self._restart.save(window, time, body)
+
+    def _go_on(self, memory: dict[str, Any]) -> Position:
+        """Bring back all but the state; return where the run goes on."""
+        for name, mesh in self.meshes.items():
+            mesh.restore(memory["meshes"][name])
+        self.check(*(Check.from_json(check) for check in memory["checks"]))
+        self._series.restore(memory["series"])
+        return Position(self._restart.time, self._restart.window + 1)
+
+    def _restored(self, memory: dict[str, Any], state: Any, kept: Sequence[Keepable]) -> tuple[Position, Any]:
+        """Bring back the state, and what is changed in place; return where the run goes on, and the state."""
+        if len(kept) != len(memory["kept"]):
+            raise CouplingError(
+                f"{self.case.name} kept {len(memory['kept'])} things when it was saved, now {len(kept)}"
+            )
+        for i, (one, value) in enumerate(zip(kept, memory["kept"], strict=True)):
+            one.restore(self._restart.restored(value, one.save(), f"keep[{i}]"))
+        position = Position(self._restart.time, self._restart.window + 1)
+        return position, self._restart.restored(memory["state"], state, "state")
+
     # ---- what a run leaves behind
 
     def on_window(self, callback: Callable[[float], None]) -> None:
@@ -287,8 +349,8 @@ class Coupling:
             )
 
 
-def _open(case: Case[Any], comm: Any, shared: bool) -> Any:
-    """Return preCICE's participant, of whichever engine `import precice` finds."""
+def _open(case: Case[Any], comm: Any, shared: bool, state: Any) -> Any:
+    """Return preCICE's participant, of whichever engine `import precice` finds; with `state`, one that goes on."""
     try:
         import precice
     except ModuleNotFoundError:
@@ -300,6 +362,7 @@ def _open(case: Case[Any], comm: Any, shared: bool) -> Any:
     if mpi is not None:
         forget_shared_memory(mpi.COMM_WORLD)
     rank, size = (0, 1) if comm is None else (comm.rank, comm.size)
+    more = {} if state is None else {"state": state}
     if not shared:
-        return precice.Participant(case.name, str(case.config), rank, size)
-    return Shared(precice.Participant(case.name, str(case.config), 0, 1) if rank == 0 else None, comm)
+        return precice.Participant(case.name, str(case.config), rank, size, **more)
+    return Shared(precice.Participant(case.name, str(case.config), 0, 1, **more) if rank == 0 else None, comm)

@@ -35,6 +35,7 @@ from dolfinx.io import VTKFile
 from mpi4py import MPI
 from numpy.typing import NDArray
 
+from adapters import image
 from adapters.coupling import Coupling
 from adapters.mesh import CouplingMesh
 from adapters.ranks import forget_shared_memory
@@ -279,6 +280,8 @@ class Nodes(Places):
 class FieldOutput:
     """Writes functions as NAME/NAME.pvd with .vtu files into the participant's output at the end of windows.
 
+    The series can be opened while the run goes on, and however it ended.
+
     Parameters
     ----------
     functions : in one Lagrange space of degree 1, or constant in every cell.
@@ -289,18 +292,34 @@ class FieldOutput:
         self.functions = list(functions)
         self.every = every
         self._windows = 0
-        communicator = self.functions[0].function_space.mesh.comm
-        path = coupling.case.output / name / f"{name}.pvd"
-        path.parent.mkdir(exist_ok=True)
-        self._file = coupling.keep_open(VTKFile(communicator, str(path), "w"))
+        self._written: list[tuple[float, str]] = []
+        self._comm = self.functions[0].function_space.mesh.comm
+        self._series = coupling.case.output / name / f"{name}.pvd"
+        self._series.parent.mkdir(exist_ok=True)
         coupling.on_window(self._complete)
+        coupling.remember(f"output of {name}", self)
+
+    def save(self) -> dict[str, Any]:
+        """Return what has been written."""
+        return {"windows": self._windows, "written": list(self._written)}
+
+    def restore(self, value: dict[str, Any]) -> None:
+        """Go on behind what was written before."""
+        self._windows, self._written = value["windows"], list(value["written"])
 
     def write(self, time: float) -> None:
         """Write the functions as they are, at `time` [s]."""
         for function in self.functions:
             if isinstance(function, CellAverage):
                 function.refresh()
-        self._file.write_function(self.functions, time)
+        stem = f"{self._series.stem}-{self._windows:06d}-"
+        alone = self._series.with_name(f"{stem}.pvd")  # DOLFINx numbers the files of a series anew in every process
+        with VTKFile(self._comm, str(alone), "w") as file:
+            file.write_function(self.functions, time)
+        self._written.append((time, f"{stem}000000.pvtu"))
+        if self._comm.rank == 0:
+            alone.unlink()
+            image.save_series(self._series, self._written)
 
     def _complete(self, time: float) -> None:
         self._windows += 1

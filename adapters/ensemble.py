@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from adapters import tensors
 from adapters.case import Case
 from adapters.coupling import Coupling
 from adapters.failing import policies
@@ -24,7 +25,6 @@ from adapters.mesh import CouplingMesh, Received
 from adapters.micro import Array, MicroModel, State
 from adapters.ranks import Rows, world
 from adapters.scaling import config as scaling_config
-from adapters.scaling.check import COMPONENT
 from adapters.scaling.model import ScaledModel
 from adapters.snapshots import Choice, Snapshots
 from adapters.step import Step
@@ -60,7 +60,7 @@ def coupled(case: Case[Any]) -> tuple[set[str], set[str]]:
     """Return the names of the data that the participant reads and writes: components of tensors, and their wholes."""
     own = coupling_config.load(case.config).participant(case.name)
     reads, writes = (
-        {name for access in accesses for name in (access.data, COMPONENT.sub("", access.data))}
+        {name for access in accesses for name in tensors.whole(access.data)}
         for accesses in (own.reads, own.writes)
     )
     return reads, writes
@@ -94,15 +94,13 @@ class Ensemble:
             raise CouplingError(f"{coupling.case.name} runs on {ranks} ranks, but {mesh.name} has only {n} points")
         self.guarded = self._guard(coupling.case)
         self.snapshots = Snapshots(coupling.case.output, model, self.rows, coupling.windows, keep)
+        coupling.remember("snapshots", self.snapshots)
+        coupling.remember("checks and failures", self)
 
     def run(self) -> None:
         """Solve from the first window to the last."""
-        controls = {name: field.old for name, field in self.received.items()}
-        begun = self.guarded.start(self.mesh.points, controls)
-        start, at_start = self._observe(begun, controls, Place("solve"))
-        self._account()
-        begin = start
-        self.snapshots.take(0, 0.0, self.mesh.points, {**controls, **at_start}, start)
+        controls: dict[str, Array] = {}
+        start = begin = {} if self.coupling.resumed else self._start()
         step: Step | None = None
 
         def complete(time: float) -> None:
@@ -120,6 +118,32 @@ class Ensemble:
             place = Place("solve", step.t, step.dt, step.window, step.iteration, step.substep)
             step.state, self.observables = self._observe(step.state, controls, place)
         self._save_checks()
+
+    def _start(self) -> State:
+        """Return the state of all simulations at the start of the run, and keep a snapshot of it."""
+        controls = {name: field.old for name, field in self.received.items()}
+        begun = self.guarded.start(self.mesh.points, controls)
+        start, observables = self._observe(begun, controls, Place("solve"))
+        self._account()
+        self.snapshots.take(0, 0.0, self.mesh.points, {**controls, **observables}, start)
+        return start
+
+    def save(self) -> dict[str, Any]:
+        """Return what has been gathered beside the state: the worst checks, failures and their capsules."""
+        worst = [check.to_json() for check in self.worst.values()]
+        capsules = self.guarded.capsules
+        return {
+            "worst": worst,
+            "tally": self.guarded.tally.save(),
+            "written": list(capsules.written),
+            "capsules": capsules.total,
+        }
+
+    def restore(self, value: dict[str, Any]) -> None:
+        """Go on from what was gathered before."""
+        self._note(Check.from_json(check) for check in value["worst"])
+        self.guarded.tally.restore(value["tally"])
+        self.guarded.capsules.written, self.guarded.capsules.total = list(value["written"]), value["capsules"]
 
     def _observed(self, name: str) -> Array:
         return self.observables[name]
@@ -150,9 +174,10 @@ class Ensemble:
     def _account(self) -> None:
         """Close a window in the account of failures, and write it where there are any; collective."""
         if self.guarded.tally.complete():
-            capsules = self.guarded.capsules.names(self.rows)
+            names = self.guarded.capsules.names(self.rows)
             if self.rows.rank == 0:
-                self.guarded.tally.account(capsules).save(self.coupling.case.output / fallbacks.FILE_NAME)
+                account = self.guarded.tally.account(names, self.guarded.capsules.program.consent)
+                account.save(self.coupling.case.output / fallbacks.FILE_NAME)
 
     def _note(self, found: Iterable[Check]) -> None:
         for check in found:

@@ -34,10 +34,25 @@ class KeptArray:
         self.array[...] = value
 
 
+class KeptGenerator:
+    """Keeps a random generator by copying its state."""
+
+    def __init__(self, generator: np.random.Generator) -> None:
+        self.generator = generator
+
+    def save(self) -> Any:
+        return self.generator.bit_generator.state
+
+    def restore(self, value: Any) -> None:
+        self.generator.bit_generator.state = value
+
+
 def keeper(thing: Any) -> Keepable:
-    """Return what keeps `thing`: itself, or a keeper of the values of an array or of a DOLFINx function."""
+    """Return what keeps `thing`: itself, or a keeper of an array, a DOLFINx function or a random generator."""
     if isinstance(thing, Keepable):
         return thing
+    if isinstance(thing, np.random.Generator):
+        return KeptGenerator(thing)
     array = getattr(
         getattr(thing, "x", None), "array", thing
     )  # the local values of a DOLFINx function, ghosts included
@@ -45,5 +60,5 @@ def keeper(thing: Any) -> Keepable:
         return KeptArray(array)
     raise TypeError(
         f"cannot keep a {type(thing).__name__}: expected an array, a DOLFINx function, "
-        "or an object with save() and restore(value)"
+        "a random generator, or an object with save() and restore(value)"
     )

@@ -89,9 +89,26 @@ class CouplingMesh:
             for field in self.sent.values():
                 field.send(time)
 
+    def save(self) -> dict[str, Any]:
+        """Return what has been read and sent, as far as it may be looked at before it is read and sent again."""
+        received = {name: (field._values, field._old, field._start) for name, field in self.received.items()}
+        return {"time": self.time, "received": received, "sent": {n: field._values for n, field in self.sent.items()}}
+
+    def restore(self, value: dict[str, Any]) -> None:
+        """Go on with what `save` returned, and tell those who follow it."""
+        self.time = value["time"]
+        for name, received in self.received.items():
+            received._values, received._old, received._start = value["received"][name]
+        for name, sent in self.sent.items():
+            sent._values = value["sent"][name]
+        follow = [f.on_change for f in self.received.values()] + [f.on_change for f in self.sent.values()]
+        for changes in follow:
+            for changed in changes:
+                changed()
+
     def written(self) -> list[str]:
         """Return the names of the preCICE data that are written here."""
-        return [name for field in self.sent.values() for name in field.channel.packed]
+        return [name for field in self.sent.values() for name in field.channel.carriers]
 
     def check(self, data: str, values: Array, time: float, writer: str) -> None:
         """Raise CouplingError with the place if `values` (n, ...) are not all finite."""
@@ -180,8 +197,8 @@ class Received:
 
     def _read(self, relative_time: float) -> Array:
         mesh, channel = self.mesh, self.channel
-        wire = {name: self._read_one(name, relative_time) for name in channel.packed}
-        values = tensors.unpack(channel.name, channel.field, wire, channel.dimension)
+        wire = {name: self._read_one(name, relative_time) for name in channel.carriers}
+        values = tensors.unpack(channel.name, channel.field, wire, channel.dimension, channel.carriers)
         mesh.check(channel.name, values, mesh.time + relative_time, channel.writer)
         return channel.conversion(values)
 
@@ -215,7 +232,9 @@ class Sent:
         mesh, channel = self.mesh, self.channel
         self._values = self._evaluate()
         mesh.check(channel.name, self._values, time, channel.writer)
-        for name, values in tensors.pack(channel.name, channel.field, channel.conversion(self._values)).items():
+        for name, values in tensors.pack(
+            channel.name, channel.field, channel.conversion(self._values), channel.carriers
+        ).items():
             mesh.participant.write_data(mesh.name, name, mesh.ids, values)
         for changed in self.on_change:
             changed()

@@ -10,6 +10,7 @@ from time import perf_counter
 from typing import Any, TextIO
 
 from adapters.wiring import CouplingError
+from scalebridge import continuation
 
 
 class Clock:
@@ -81,7 +82,7 @@ class Series:
         self.pending = {}
         if self._file is None:
             self._columns = list(row)
-            self._file = self.path.open("w", newline="")
+            self._file = continuation.go_on(self.path, None)
             csv.writer(self._file).writerow(self._columns)
         if strange := [name for name in row if name not in self._columns]:
             raise CouplingError(
@@ -90,6 +91,16 @@ class Series:
             )
         csv.writer(self._file).writerow([row.get(name, "") for name in self._columns])
         self._file.flush()
+
+    def save(self) -> dict[str, Any]:
+        """Return what has been written."""
+        return {"columns": self._columns, "size": None if self._file is None else continuation.position(self._file)}
+
+    def restore(self, value: dict[str, Any]) -> None:
+        """Go on behind what an earlier process had written when it saved."""
+        self._columns = value["columns"]
+        if value["size"] is not None:
+            self._file = continuation.go_on(self.path, value["size"])
 
     def close(self) -> None:
         if self._file is not None:

@@ -55,6 +55,14 @@ class Snapshots:
         if rows.rank == 0:
             self.folder.mkdir(exist_ok=True)
 
+    def save(self) -> list[tuple[float, str]]:
+        """Return the images that have been written, with their times [s]."""
+        return list(self.written)
+
+    def restore(self, value: list[tuple[float, str]]) -> None:
+        """Go on behind the images that were written before."""
+        self.written = list(value)
+
     def wants(self, window: int) -> bool:
         """Whether the end of this window (0 for the start) is to be kept."""
         return window in self.windows if self.windows else True

@@ -113,10 +113,11 @@ def write(folder: Path, plan: Plan, name: str, rank: int, *, window: int, time: 
             remove(folder, old, file)
 
 
-def read(folder: Path, plan: Plan, name: str, rank: int) -> Any:
-    """Return what one process wrote for the window after which the run goes on. Raises CheckpointError."""
+def read(folder: Path, plan: Plan, name: str, rank: int) -> tuple[float, Any]:
+    """Return what one process wrote of the window after which the run goes on, and its time [s], first."""
     path = _of(folder, plan.resume) / plan.file(name, rank)
-    return _loaded(path, plan, name, rank, plan.resume, bodies=True)["body"]
+    tree = _loaded(path, plan, name, rank, plan.resume, bodies=True)
+    return float(tree["time"]), tree["body"]
 
 
 def newest(folder: Path, plan: Plan) -> tuple[Checkpoint | None, list[str]]:

@@ -28,6 +28,7 @@ class Handout:
     progress : the file for progress events (scalebridge.progress).
     seed : seed for random numbers, the same in every participant of a run.
     engine : "embedded" or "precice".
+    checkpoints : the folder of the run's checkpoints (scalebridge.checkpoints); "" where there are none.
     """
 
     case: str
@@ -44,6 +45,7 @@ class Handout:
     on_failure: list[Policy] = field(default_factory=list)
     seed: int = 0
     engine: str = "embedded"
+    checkpoints: str = ""
 
     def save(self, path: str | Path) -> None:
         """Write the handout as JSON."""

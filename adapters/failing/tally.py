@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -28,6 +29,14 @@ class Tally:
         self._window: dict[str, set[int]] = {}
         self._iteration: dict[str, set[int]] = {}
         self._position = (0, 0)
+
+    def save(self) -> dict[str, Any]:
+        """Return what has been counted in all windows that are closed."""
+        return {"uses": dict(self.uses), "ever": {name: rows.copy() for name, rows in self._ever.items()}}
+
+    def restore(self, value: dict[str, Any]) -> None:
+        """Go on from what was counted before."""
+        self.uses, self._ever = dict(value["uses"]), dict(value["ever"])
 
     def begin(self, window: int, iteration: int) -> None:
         """Say where the run stands; what happened in an earlier iteration of the window is not final."""
@@ -59,7 +68,7 @@ class Tally:
         self._window, self._iteration = {}, {}
         return anything
 
-    def account(self, capsules: Sequence[str]) -> Account:
+    def account(self, capsules: Sequence[str], consent: str) -> Account:
         """Return what has been counted in all windows that are closed."""
         used = {name: use for name, use in self.uses.items() if name != FAILED and use.times}
-        return Account(self.ranks.total, self.uses[FAILED], used, tuple(capsules))
+        return Account(self.ranks.total, self.uses[FAILED], used, tuple(capsules), consent)
