@@ -7,6 +7,7 @@ Where none is given, or none helps, the run stops.
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -85,12 +86,14 @@ class Account:
     failed : those that failed.
     used : policy -> those that it helped.
     capsules : files with micro simulations that failed, relative to the folder of the participant.
+    consent : what `scalebridge replay` needs besides such a file.
     """
 
     total: int
     failed: Use
     used: dict[str, Use]
     capsules: tuple[str, ...]
+    consent: str = ""
 
     def save(self, path: Path) -> None:
         """Write the account as JSON."""
@@ -104,15 +107,15 @@ class Account:
         except FileNotFoundError:
             return None
         used = {name: Use(**use) for name, use in data["used"].items()}
-        return cls(data["total"], Use(**data["failed"]), used, tuple(data["capsules"]))
+        return cls(data["total"], Use(**data["failed"]), used, tuple(data["capsules"]), data["consent"])
 
     def lines(self, name: str, folder: Path) -> list[str]:
         """Return the account of the participant `name` for people; `folder` is its folder."""
         told = [f"{name}: {self.failed.rows} of {self.total} micro simulations FAILED in the run ({self.failed})"]
         told += [f"  {WORDS[policy]}: {use}" for policy, use in self.used.items()]
         if self.capsules:
-            more = f" and {len(self.capsules) - 1} more" if len(self.capsules) > 1 else ""
-            told.append(f"  solve one again with: scalebridge replay {folder / self.capsules[0]}{more}")
+            path = shlex.quote(str(folder / self.capsules[0]))
+            told.append(f"  one is kept, solve it again with: scalebridge replay {path}{self.consent}")
         return told
 
 

@@ -15,8 +15,12 @@ from typing import Any
 
 import numpy as np
 
+from adapters.failing import models
 from adapters.failing.attempt import Failure
-from adapters.micro import Array, State, arrays
+from adapters.micro import Array, MicroModel, State, arrays
+from adapters.scaling import config as scaling_config
+from adapters.scaling.model import ScaledModel
+from scalebridge import settings as typed
 from scalebridge import treefile
 
 FORMAT = 1
@@ -60,10 +64,31 @@ class Program:
         """Whether the model is one that comes with scalebridge."""
         return self.module.startswith("participants.")
 
+    @property
+    def consent(self) -> str:
+        """What a replay needs besides the capsule: the name of a model that is not ours, and where it lies."""
+        if self.ours:
+            return ""
+        file = models.file(self.module)
+        folder = f" --path {shlex.quote(str(Path(file).parents[self.module.count('.')]))}" if file else ""
+        return f" --module {self.module}{folder}"
+
     def replay(self, path: str) -> str:
-        """Return the command that solves the capsule at `path` again; a model of somebody else's has to be named."""
-        consent = "" if self.ours else f" --module {self.module}"
-        return f"scalebridge replay {shlex.quote(path)}{consent}"
+        """Return the command that solves the capsule at `path` again."""
+        return f"scalebridge replay {shlex.quote(path)}{self.consent}"
+
+    def build(self, settings: Mapping[str, Any], folder: Path) -> MicroModel:
+        """Return the model with its scaling maps, whose file is written into `folder`.
+
+        `settings` are plain values in the declared units. Raises ConfigurationError or ModelError.
+        """
+        found = models.find(self.module, self.model)
+        model: MicroModel = found(typed.build(found.Settings, settings, plain=True), self.seed)
+        if not self.scaling:
+            return model
+        file = folder / "scaling.xml"
+        file.write_text(self.scaling, encoding="utf-8")
+        return ScaledModel(model, scaling_config.load(file).of(set(self.reads), set(self.writes)))
 
 
 @dataclass(frozen=True)
