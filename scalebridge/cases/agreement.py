@@ -71,7 +71,7 @@ def fields(name: str, description: Description, configuration: Configuration) ->
 
 def _data_names(name: str, field: Field, present: list[str]) -> tuple[str, ...]:
     """Return the names of the data that carry a field; of a tensor, in the dimension of which most are there."""
-    choices = [field.data_names(name, dimensions) for dimensions in (2, 3, 1)]
+    choices = [field.data_names(name, dimensions, present) for dimensions in (2, 3, 1)]
     return max(choices, key=lambda names: sum(n in present for n in names) - len(names) / 100)
 
 

@@ -15,6 +15,7 @@ from scalebridge import units
 from scalebridge.engines import ROOT
 from scalebridge.fields import Field
 from scalebridge.findings import Findings
+from scalebridge.interruption import shielded
 from scalebridge.settings import Schema
 
 SECONDS = 60.0  # a first import from a cold disk may take its time
@@ -51,18 +52,14 @@ class Questions:
 
     def __init__(self, modules: Iterable[str], environment: Mapping[str, str], folder: Path) -> None:
         self.folder = folder
-        self._processes = {
-            module: subprocess.Popen(
-                [sys.executable, "-P", "-m", module, "--describe"],
-                cwd=folder,
-                env=dict(environment),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            for module in dict.fromkeys(modules)
-        }
+        self._processes: dict[str, subprocess.Popen[str]] = {}
+        try:
+            with shielded():
+                for module in dict.fromkeys(modules):
+                    self._processes[module] = _asked(module, environment, folder)
+        except BaseException:
+            self.cancel()
+            raise
 
     def answers(self, findings: Findings, places: Mapping[str, tuple[int, str]]) -> dict[str, Description]:
         """Return module -> description; a module that gives none is added to `findings` at its (line, key)."""
@@ -103,6 +100,19 @@ class Questions:
             )
         else:
             findings.add(line, key, f"'{module}' fails to describe itself: {last}")
+
+
+def _asked(module: str, environment: Mapping[str, str], folder: Path) -> subprocess.Popen[str]:
+    """Start a module that is to describe itself."""
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", module, "--describe"],
+        cwd=folder,
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def _modules(folder: Path) -> list[str]:

@@ -20,7 +20,6 @@ from scalebridge.cases.case import Case
 from scalebridge.cases.describe import Description, Questions
 from scalebridge.cases.lint import lint
 from scalebridge.cases.lint.view import View
-from scalebridge.cases.programs import mpiexec
 from scalebridge.cases.reader import placed
 from scalebridge.embedded import config
 from scalebridge.embedded.config import Configuration, ParticipantConfig
@@ -28,7 +27,7 @@ from scalebridge.engines import Engine
 from scalebridge.fallbacks import Policy
 from scalebridge.findings import ConfigurationError, Finding, Findings, errors
 
-__all__ = ["Inspection", "environment", "inspect", "mpiexec"]
+__all__ = ["Inspection", "environment", "inspect"]
 
 TRUSTED = ("value", "flow")  # rules that leave the names and the data flow of a configuration as they were meant
 

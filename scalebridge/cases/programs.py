@@ -7,6 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from scalebridge.cases import starting
 from scalebridge.cases.case import Case, Participant
 from scalebridge.embedded.config import Configuration
 from scalebridge.findings import Findings
@@ -20,19 +21,7 @@ def check(case: Case, findings: Findings) -> None:
         key = f"participants.{participant.name}"
         if participant.command:
             _check_program(case, participant, f"{key}.command", findings)
-        if participant.ranks > 1 and mpiexec() is None:
-            beside = Path(sys.executable).parent
-            message = f"{participant.ranks} ranks need mpiexec, which is neither in {beside} nor on the PATH"
-            expected = "an MPI, as the extra 'fem' brings it"
-            line = participant.lines.get("ranks", participant.line)
-            findings.add(line, f"{key}.ranks", message, expected=expected, rule="program")
-
-
-def mpiexec() -> Path | None:
-    """Return the launcher of MPI ranks: the one beside the interpreter, which fits its MPI, else that on the PATH."""
-    beside = Path(sys.executable).parent / "mpiexec"
-    found = str(beside) if beside.is_file() else shutil.which("mpiexec")
-    return Path(found) if found else None
+        starting.found(participant, findings)
 
 
 def _check_program(case: Case, participant: Participant, key: str, findings: Findings) -> None:

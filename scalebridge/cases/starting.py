@@ -34,7 +34,7 @@ class LauncherError(Exception):
     """There is no such launcher."""
 
 
-def launcher(given: str, environment: Mapping[str, str]) -> tuple[str, Path | None]:
+def launcher(given: str, environment: Mapping[str, str]) -> tuple[str, Path]:
     """Return which launcher is meant, "mpiexec", "srun" or "own", and the program. Raises LauncherError."""
     if given not in NAMED:
         program = shutil.which(shlex.split(given)[0], path=environment.get("PATH"))
@@ -117,4 +117,6 @@ def found(participant: Participant, findings: Findings) -> None:
         key = "launcher" if "launcher" in participant.lines else "ranks"
         place = f"participants.{participant.name}.{key}"
         message = f"{participant.ranks} ranks need a launcher, and {error}"
-        findings.add(participant.lines[key], place, message, expected="an MPI, as the extra 'fem' brings it")
+        line = participant.lines.get(key, participant.line)
+        expected = "an MPI, as the extra 'fem' brings it"
+        findings.add(line, place, message, expected=expected, rule="program")

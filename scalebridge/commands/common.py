@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from scalebridge import engines
 from scalebridge.cases import catalogue, reader
 from scalebridge.cases.inspection import Inspection, inspect
-from scalebridge.findings import ConfigurationError, Finding
+from scalebridge.findings import WARNING, ConfigurationError, Finding
 from scalebridge.runs.run import CONFIGURATION
 
 if TYPE_CHECKING:
@@ -38,21 +38,23 @@ def case_arguments() -> argparse.ArgumentParser:
 
 
 def inspected(given: argparse.Namespace) -> Inspection:
-    """Return the case of the command line, looked over. Raises ConfigurationError."""
+    """Return the case of the command line, looked over, and tell what it warns of. Raises ConfigurationError."""
     case, found = reader.read(catalogue.find(given.case), given.variant, given.overrides)
     if case is None:
         raise ConfigurationError(reader.placed(found))
-    return inspect(case, given.engine, found)
+    inspection = inspect(case, given.engine, found)
+    complain(finding for finding in inspection.findings if finding.severity == WARNING)
+    return inspection
 
 
 def complain(findings: Iterable[Finding]) -> int:
     """Print what is wrong; return the exit status that says so."""
     for finding in findings:
-        print(f"scalebridge: {replace(finding, file=_near(finding.file))}", file=sys.stderr)
+        print(f"scalebridge: {replace(finding, file=near(finding.file))}", file=sys.stderr)
     return CONFIGURATION
 
 
-def _near(file: str) -> str:
+def near(file: str) -> str:
     """Return a file below the working folder as seen from there."""
     path = Path(file)
     return str(path.relative_to(Path.cwd())) if path.is_absolute() and path.is_relative_to(Path.cwd()) else file

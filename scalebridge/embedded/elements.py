@@ -194,12 +194,22 @@ def read(element: Element, tag: Tag, findings: Findings) -> Node:
     return node
 
 
+OF_VERSION_2 = {
+    "solver-interface": "Put what is inside straight into <precice-configuration>, and dimensions into each <mesh>",
+    "use-mesh": 'Write <provide-mesh name="..." /> or <receive-mesh name="..." from="..." />',
+    "extrapolation-order": "Remove it",
+    "export:vtk-xml": "Write <export:vtu />",
+}
+
+
 def _unknown_tag(child: Element, parent: str, tags: dict[str, Tag], findings: Findings) -> None:
     prefix = child.tag.rpartition(":")[0]
     family = [name for name in tags if prefix and name.startswith(prefix + ":")]
     candidates = family or list(tags)
     message = f"unknown tag in <{parent}>"
-    if candidates:
+    if child.tag in OF_VERSION_2:
+        findings.add(child.line, f"<{child.tag}>", f"{message}, of preCICE 2", fix=OF_VERSION_2[child.tag])
+    elif candidates:
         findings.add(child.line, f"<{child.tag}>", message, got=child.tag, candidates=candidates)
     else:
         findings.add(child.line, f"<{child.tag}>", message, expected="no tags inside it")
