@@ -29,7 +29,15 @@ from scalebridge.progress import ProgressWriter
 
 @dataclass(frozen=True)
 class Description:
-    """What a module tells about itself; `inputs` and `outputs` are its fields, `model` the class of a micro model."""
+    """What a module tells about itself.
+
+    Attributes
+    ----------
+    inputs, outputs : its fields.
+    model : the class of a micro model.
+    delay : shortest time in which its inputs act on its outputs: a number [s], or the name of a setting in s; None
+        where they act at once. No time window may be longer.
+    """
 
     kind: str
     module: str
@@ -38,6 +46,7 @@ class Description:
     inputs: Mapping[str, Field]
     outputs: Mapping[str, Field]
     model: str = ""
+    delay: float | str | None = None
 
     @property
     def keys(self) -> tuple[str, str]:
@@ -52,6 +61,7 @@ class Description:
             "kind": self.kind,
             "settings": typed.schema(self.settings),
             **({"model": self.model} if self.model else {}),
+            **({"delay": self.delay} if self.delay is not None else {}),
             **{key: {n: f.to_json() for n, f in group.items()} for key, group in zip(self.keys, fields, strict=True)},
         }
 
@@ -69,7 +79,12 @@ class Description:
 
 
 def participant[S](
-    main: Callable[[Case[S]], None], settings: type[S], *, reads: Mapping[str, Field], writes: Mapping[str, Field]
+    main: Callable[[Case[S]], None],
+    settings: type[S],
+    *,
+    reads: Mapping[str, Field],
+    writes: Mapping[str, Field],
+    delay: float | str | None = None,
 ) -> None:
     """Be a participant: parse the command line, and describe or run.
 
@@ -78,8 +93,9 @@ def participant[S](
     main : called with the case; it returns when the coupling has ended.
     settings : dataclass whose fields are made by `scalebridge.settings.setting`.
     reads, writes : fields by name of the data, tensors as a whole, in the units that `main` computes in.
+    delay : shortest time [s] in which what is read acts on what is written, or the name of the setting that says it.
     """
-    about = Description("solver", *_module(), settings, reads, writes)
+    about = Description("solver", *_module(), settings, reads, writes, delay=delay)
     _command(about, main)
 
 
@@ -90,10 +106,11 @@ def micro_participant(model: type[Any]) -> None:
     ----------
     model : class of a `adapters.micro.MicroModel`, constructed as ``model(settings, seed)`` with an object of its own
         ``Settings`` dataclass. If that has whole numbers named `snapshots` or `volumes`, they say how many snapshots
-        of how many micro volumes are kept.
+        of how many micro volumes are kept. If it has a `delay`, that is the shortest time [s] in which its controls
+        act on its observables, or the name of the setting that says it.
     """
-    name = model.__name__
-    about = Description("micro", *_module(), model.Settings, model.controls, model.observables, name)
+    name, delay = model.__name__, getattr(model, "delay", None)
+    about = Description("micro", *_module(), model.Settings, model.controls, model.observables, name, delay)
 
     def main(case: Case[Any]) -> None:
         from adapters.ensemble import run, scaled  # brings much that a description does without
