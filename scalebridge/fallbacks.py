@@ -96,18 +96,22 @@ class Account:
     consent: str = ""
 
     def save(self, path: Path) -> None:
-        """Write the account as JSON."""
-        path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        """Write the account as JSON, at once, as the run may end at any time."""
+        new = path.with_name(f".{path.name}")
+        new.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        new.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> Account | None:
-        """Read an account; None where there is none, which is how it should be."""
+        """Read an account; None where there is none, which is how it should be. Raises ValueError."""
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
+            used = {name: Use(**use) for name, use in data["used"].items() if name in WORDS}
+            return cls(data["total"], Use(**data["failed"]), used, tuple(data["capsules"]), data["consent"])
         except FileNotFoundError:
             return None
-        used = {name: Use(**use) for name, use in data["used"].items()}
-        return cls(data["total"], Use(**data["failed"]), used, tuple(data["capsules"]), data["consent"])
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ValueError(f"{path}: not an account of failures: {type(error).__name__}: {error}") from None
 
     def lines(self, name: str, folder: Path) -> list[str]:
         """Return the account of the participant `name` for people; `folder` is its folder."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from scalebridge import checks
+from scalebridge import checks, fallbacks
 from scalebridge.checks import Check
+from scalebridge.fallbacks import Account
 from scalebridge.runs import record
 from scalebridge.runs.folder import RunFolder, resolved
 from scalebridge.runs.machine import cores as cores  # the number of cores is asked for here
@@ -44,13 +45,34 @@ def collect(folder: RunFolder) -> tuple[list[Told], list[str]]:
     return told, problems
 
 
+def failures(folder: RunFolder) -> tuple[dict[str, Account], list[str]]:
+    """Return what each participant did about micro simulations that failed, and what is wrong with files of that."""
+    accounts, problems = {}, []
+    for participant in folder.inspection.case.participants:
+        try:
+            account = Account.load(folder.output(participant.name) / fallbacks.FILE_NAME)
+        except ValueError as error:
+            problems.append(str(error))
+        else:
+            accounts.update({participant.name: account} if account is not None else {})
+    return accounts, problems
+
+
 def write(
-    folder: RunFolder, monitors: Sequence[Monitor], told: Sequence[Told], *, status: int, ended: str, begun: float
+    folder: RunFolder,
+    monitors: Sequence[Monitor],
+    told: Sequence[Told],
+    accounts: Mapping[str, Account],
+    *,
+    status: int,
+    ended: str,
+    begun: float,
 ) -> dict[str, Any]:
     """Write what came of a run, and complete its record.
 
     Parameters
     ----------
+    accounts : of the participants with micro simulations that failed.
     status : exit status of the run; `ended` says in words how it ended.
     begun : time.time() at the start.
     """
@@ -70,6 +92,7 @@ def write(
         "seed": inspection.case.seed,
         "overrides": list(inspection.case.overrides),
         "participants": {entry["name"]: _participant(entry, monitors) for entry in case["participants"]},
+        "failures": {name: asdict(account) for name, account in accounts.items()},
         "checks": [{"by": t.by, **t.check.to_json()} for t in told],
     }
     (folder.path / FILE_NAME).write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
