@@ -2,12 +2,14 @@
 
 A field of rank 2 travels as one scalar per component: ``Conductivity`` in 2-D as ``Conductivity-00``,
 ``Conductivity-01`` and ``Conductivity-11`` if it is symmetric (the upper triangle, row by row), else as all four.
+A configuration may as well have ``K00``, all four components of a symmetric tensor, or those of its diagonal alone.
 A field of rank 1 is one ``data:vector``, one of rank 0 one ``data:scalar``, both under the field's own name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +20,8 @@ Array = NDArray[np.float64]
 
 # Largest |A - A^T| / |A| that passes for round-off; more would be lost without notice by sending the upper triangle.
 SYMMETRY = 1e-8
+# Largest entry beside the diagonal, relative to the largest of all, that passes for the error of a cell problem.
+DIAGONAL = 1e-5
 
 
 def shape(field: Field, dimension: int) -> tuple[int, ...]:
@@ -25,29 +29,31 @@ def shape(field: Field, dimension: int) -> tuple[int, ...]:
     return (dimension,) * field.rank
 
 
-def components(field: Field, dimension: int) -> tuple[tuple[int, int], ...]:
-    """Return the indices (i, j) of a tensor that travel, in the order of their names."""
-    return tuple((i, j) for i in range(dimension) for j in range(i if field.symmetric else 0, dimension))
+def dimension_of(name: str, present: Iterable[str], default: int) -> int:
+    """Return the number of dimensions of the tensor `name`, from the components that are `present`."""
+    parts = components_of(name, present)
+    return max((int(i) + 1 for data in parts for i in data[-2:]), default=default)
 
 
-def names(name: str, field: Field, dimension: int) -> tuple[str, ...]:
-    """Return the names of the preCICE data that carry `field` under the name `name`.
-
-    Parameters
-    ----------
-    name : name of the whole, such as ``Conductivity``.
-    field : its rank and symmetry.
-    dimension : number of space dimensions d of a tensor, that of the micro volume.
-    """
-    return field.data_names(name, dimension)
+def components_of(name: str, present: Iterable[str]) -> set[str]:
+    """Return those of the data `present` that look like components of the tensor `name`."""
+    return {data for data in present if re.fullmatch(re.escape(name) + "-?[0-2][0-2]", data)}
 
 
-def pack(name: str, field: Field, values: ArrayLike) -> dict[str, Array]:
+def whole(data: str) -> set[str]:
+    """Return the names under which data may be known: their own, and that of the tensor of which they are a part."""
+    return {data, *(match[1] for match in [re.fullmatch(r"(.*[A-Za-z])-?[0-2][0-2]", data)] if match)}
+
+
+def pack(
+    name: str, field: Field, values: ArrayLike, carriers: Mapping[str, tuple[int, ...]] | None = None
+) -> dict[str, Array]:
     """Split `values` into the arrays that preCICE carries.
 
     Parameters
     ----------
     values : (n,), (n, d) or (n, d, d) for rank 0, 1, 2; any unit, it is not changed.
+    carriers : which data carry which component, where it is not the usual (`Field.carriers`).
 
     Returns
     -------
@@ -56,7 +62,8 @@ def pack(name: str, field: Field, values: ArrayLike) -> dict[str, Array]:
     Raises
     ------
     ValueError
-        If the shape does not fit the rank, or a field declared symmetric is not.
+        If the shape does not fit the rank, a field declared symmetric is not, or one that travels as its diagonal has
+        more than that.
     """
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1 + field.rank or len(set(array.shape[1:])) > 1:
@@ -66,17 +73,25 @@ def pack(name: str, field: Field, values: ArrayLike) -> dict[str, Array]:
         return {name: array}
     if field.symmetric:
         _require_symmetry(name, array)
-    dimension = array.shape[1]
-    indices = components(field, dimension)
-    return {data: array[:, i, j].copy() for data, (i, j) in zip(names(name, field, dimension), indices, strict=True)}
+    carriers = carriers or field.carriers(name, array.shape[1])
+    if all(i == j for i, j in carriers.values()):
+        _require_diagonal(name, array)
+    return {data: array[:, *component].copy() for data, component in carriers.items()}
 
 
-def unpack(name: str, field: Field, data: Mapping[str, ArrayLike], dimension: int) -> Array:
+def unpack(
+    name: str,
+    field: Field,
+    data: Mapping[str, ArrayLike],
+    dimension: int,
+    carriers: Mapping[str, tuple[int, ...]] | None = None,
+) -> Array:
     """Join what preCICE carried: the inverse of `pack`.
 
     Parameters
     ----------
     data : data name -> (n,) array, or (n, d) for rank 1; other names in it are left alone.
+    carriers : as for `pack`; components that do not travel are zero.
 
     Returns
     -------
@@ -87,7 +102,7 @@ def unpack(name: str, field: Field, data: Mapping[str, ArrayLike], dimension: in
     ValueError
         If a component is missing, or the components differ in length.
     """
-    wanted = names(name, field, dimension)
+    wanted = carriers or field.carriers(name, dimension)
     if missing := [one for one in wanted if one not in data]:
         raise ValueError(f"{name} of rank {field.rank} in {dimension}-D needs {', '.join(missing)}")
     parts = [np.asarray(data[one], dtype=np.float64) for one in wanted]
@@ -96,12 +111,24 @@ def unpack(name: str, field: Field, data: Mapping[str, ArrayLike], dimension: in
         raise ValueError(f"the components of {name} differ in length: {lengths}")
     if field.rank < 2:
         return parts[0]
-    result = np.empty((len(parts[0]), dimension, dimension))
-    for (i, j), part in zip(components(field, dimension), parts, strict=True):
+    result = np.zeros((len(parts[0]), dimension, dimension))
+    for (i, j), part in zip(wanted.values(), parts, strict=True):
         result[:, i, j] = part
-        if field.symmetric:
+        if field.symmetric and (j, i) not in wanted.values():
             result[:, j, i] = part
     return result
+
+
+def _require_diagonal(name: str, values: Array) -> None:
+    """Raise ValueError if anything beside the diagonal would be lost."""
+    beside = np.abs(values * (1 - np.eye(values.shape[1]))).max(axis=(1, 2), initial=0)
+    lost = beside > DIAGONAL * np.abs(values).max(axis=(1, 2), initial=0)
+    if lost.any():
+        row = int(np.argmax(lost))
+        raise ValueError(
+            f"of {name} only the diagonal travels, but at row {row} it has more: {values[row].tolist()}; add its other "
+            "components to the configuration"
+        )
 
 
 def _require_symmetry(name: str, values: Array) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +28,7 @@ class Channel:
     ----------
     name, field : the field in the participant's own terms.
     dimension : number of space dimensions of a tensor or vector.
+    carriers : names of the preCICE data that carry the field, and the component that each does.
     conversion : from the unit on the wire to the participant's (reading), or the other way (writing).
     writer : the participant that writes it.
     initial : a value for the start of the first window is sent.
@@ -40,17 +40,13 @@ class Channel:
     name: str
     field: Field
     dimension: int
+    carriers: Mapping[str, tuple[int, ...]]
     conversion: Conversion
     writer: str
     initial: bool = False
     late: bool = False
     arrival: int = 1
     relaxed: bool = False
-
-    @property
-    def packed(self) -> tuple[str, ...]:
-        """Names of the preCICE data that carry the field."""
-        return tensors.names(self.name, self.field, self.dimension)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -128,9 +124,8 @@ class Wiring:
     def reading(self, mesh: str, name: str) -> Channel:
         """Return how the participant reads the field `name` on `mesh`."""
         field = self._declared(name, self.reads, "reads")
-        dimension = self._dimension(mesh, name, field, "read")
-        packed = tensors.names(name, field, dimension)
-        exchange = self._exchange(packed[0], mesh)
+        dimension, carriers = self._carriers(mesh, name, field, "read")
+        exchange = self._exchange(next(iter(carriers)), mesh)
         scheme = next(s for s in self.config.schemes_of(self.name) if exchange in s.exchanges)
         ahead = scheme.serial and scheme.participants[0] == exchange.sender
         late = self._late(exchange)
@@ -138,6 +133,7 @@ class Wiring:
             name,
             field,
             dimension,
+            carriers,
             converter(self.units.get(name, field.unit), field.unit),
             exchange.sender,
             initial=exchange.initialize,
@@ -149,9 +145,9 @@ class Wiring:
     def writing(self, mesh: str, name: str) -> Channel:
         """Return how the participant writes the field `name` on `mesh`."""
         field = self._declared(name, self.writes, "writes")
-        dimension = self._dimension(mesh, name, field, "write")
+        dimension, carriers = self._carriers(mesh, name, field, "write")
         conversion = converter(field.unit, self.units.get(name, field.unit))
-        return Channel(name, field, dimension, conversion, self.name)
+        return Channel(name, field, dimension, carriers, conversion, self.name)
 
     def require_written(self, written: Iterable[tuple[str, str]]) -> None:
         """Raise CouplingError if the configuration expects data that nobody writes: preCICE would send zeros.
@@ -187,28 +183,27 @@ class Wiring:
             raise CouplingError(f"{self.name} {verb} {name!r}, which it does not declare{_hint(name, fields)}")
         return fields[name]
 
-    def _dimension(self, mesh: str, name: str, field: Field, verb: str) -> int:
-        """Return the number of dimensions of a tensor, read off the data that the configuration has for it."""
+    def _carriers(self, mesh: str, name: str, field: Field, verb: str) -> tuple[int, dict[str, tuple[int, ...]]]:
+        """Return the number of dimensions of a tensor and its components, from the data that there are for it."""
         accesses = self.participant.reads if verb == "read" else self.participant.writes
         there = [a.data for a in accesses if a.mesh == mesh]
         dimension = self.config.mesh(mesh).dimensions
         if field.rank == 2:
-            parts = {data for data in there if re.fullmatch(re.escape(name) + "-[0-2][0-2]", data)}
-            dimension = max((int(i) + 1 for data in parts for i in data[-2:]), default=dimension)
-        wanted = tensors.names(name, field, dimension)
+            dimension = tensors.dimension_of(name, there, dimension)
+        wanted = field.carriers(name, dimension, there)
         missing = [data for data in wanted if data not in there]
         if missing:
             tags = ", ".join(f'<{verb}-data name="{data}" mesh="{mesh}" />' for data in missing)
             raise CouplingError(
                 f"{self.file}: {self.name} {verb}s {name} on {mesh}, but has no {tags}{_hint(missing[0], there)}"
             )
-        if field.rank == 2 and (strange := sorted(parts.difference(wanted))):
+        if field.rank == 2 and (strange := sorted(tensors.components_of(name, there).difference(wanted))):
             raise CouplingError(
                 f"{self.file}: {self.name} {verb}s {name} on {mesh} as a symmetric tensor of {', '.join(wanted)}: "
                 f"remove {', '.join(strange)}"
             )
         self._require_kind(name, field)
-        return dimension
+        return dimension, wanted
 
     def _require_kind(self, name: str, field: Field) -> None:
         """Raise CouplingError if a vector is declared where a scalar travels, or the other way round."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -45,13 +46,25 @@ class Field:
         """Return the field that `to_json` wrote. Raises ValueError or TypeError if it is not one."""
         return cls(**data)
 
-    def data_names(self, name: str, dimensions: int) -> tuple[str, ...]:
-        """Return the names of the preCICE data that carry the field `name` in `dimensions` dimensions.
+    def carriers(self, name: str, dimensions: int, present: Collection[str] = ()) -> dict[str, tuple[int, ...]]:
+        """Return which preCICE data carry the field `name` in `dimensions` dimensions, and which component each does.
 
-        Scalars and vectors travel under their own name; a tensor as scalars `NAME-ij`, row by row, of a symmetric
-        one the upper triangle only.
+        Scalars and vectors travel under their own name, as a whole: (). A tensor travels as scalars `NAME-ij`, row by
+        row, of a symmetric one the upper triangle. Where the data that are `present` say so, the names are `NAMEij`, a
+        symmetric tensor sends all its components, or only those of the diagonal.
         """
         if self.rank < 2:
-            return (name,)
+            return {name: ()}
         axes = range(dimensions)
-        return tuple(f"{name}-{i}{j}" for i in axes for j in axes if j >= i or not self.symmetric)
+        separator = "" if f"{name}00" in present and f"{name}-00" not in present else "-"
+        every = {f"{name}{separator}{i}{j}": (i, j) for i in axes for j in axes}
+        if not self.symmetric or every.keys() <= set(present):
+            return every
+        upper = {data: (i, j) for data, (i, j) in every.items() if i <= j}
+        diagonal = {data: (i, j) for data, (i, j) in every.items() if i == j}
+        only_diagonal = dimensions > 1 and diagonal.keys() == every.keys() & set(present)
+        return diagonal if only_diagonal else upper
+
+    def data_names(self, name: str, dimensions: int, present: Collection[str] = ()) -> tuple[str, ...]:
+        """Return the names of the preCICE data that carry the field, see `carriers`."""
+        return tuple(self.carriers(name, dimensions, present))

@@ -54,7 +54,7 @@ XML = """<?xml version="1.0" encoding="UTF-8" ?>
 
 def xml(ranks=1, down=DOWN, up=UP):
     """Return a configuration in which Macro writes the fields `down` and Micro the fields `up`."""
-    names = {way: [n for name, f in way_fields.items() for n in tensors.names(name, f, 2)]
+    names = {way: [n for name, f in way_fields.items() for n in f.data_names(name, 2)]
              for way, way_fields in (("down", down), ("up", up))}  # fmt: skip
     vectors = {name for name, field in (down | up).items() if field.rank == 1}
     everything = names["down"] + names["up"]

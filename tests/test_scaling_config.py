@@ -152,7 +152,7 @@ def test_all_mistakes_at_once_with_their_lines(tmp_path):
     assert lines[0].startswith("case.scaling.xml:3: <downscale data=\"Temperature\">.unit: 'degX' is not a known unit")
     assert lines[1:] == [
         "case.scaling.xml:4: <upscale data=\"Fraction\">.map: 'volume-avarage' is no map; expected one of "
-        "effective-tensor, hashin-shtrikman, reuss, voigt, volume-average. Did you mean 'volume-average'?",
+        "effective-tensor, hashin-shtrikman, permeability, reuss, voigt, volume-average. Did you mean 'volume-average'?",
         'case.scaling.xml:5: <upscale data="Conductivity">.tolerence: no such attribute; expected one of data, from, '
         "iterations, map, threads, tolerance, unit. Did you mean 'tolerance'?",
         "case.scaling.xml:5: <upscale data=\"Conductivity\">.iterations: 'many' is not a whole number; expected "
@@ -377,22 +377,22 @@ def test_maps_and_units_that_do_not_fit(tmp_path, old, new, told):
 
 
 def test_components_that_are_missing(tmp_path):
-    case = "\n".join(line for line in CASE.splitlines() if "Conductivity-01" not in line)
+    case = "\n".join(line for line in CASE.splitlines() if "Conductivity-11" not in line)
     (found,) = checked(tmp_path, case=case)
     assert found == (
         'case.scaling.xml:5: <upscale data="Conductivity">: a symmetric tensor per point [W/(m*K)] needs data that '
-        "Micro does not write in case.xml: Conductivity-01; "
-        'expected <write-data name="Conductivity-01" mesh="Macro-Mesh" />'
+        "Micro does not write in case.xml: Conductivity-11; "
+        'expected <write-data name="Conductivity-11" mesh="Macro-Mesh" />'
     )
 
 
 def test_components_that_are_too_many(tmp_path):
     lines = []
     for line in CASE.splitlines():
-        lines += [line] + ([line.replace("-01", "-10")] if "Conductivity-01" in line else [])
+        lines += [line] + ([line.replace("-01", "01")] if "Conductivity-01" in line else [])
     (found,) = checked(tmp_path, case="\n".join(lines))
     assert found == (
-        "case.xml:35: <write-data name=\"Conductivity-10\">: Micro: 'effective-tensor' on line 5 of case.scaling.xml "
+        "case.xml:35: <write-data name=\"Conductivity01\">: Micro: 'effective-tensor' on line 5 of case.scaling.xml "
         "does not serve it; expected only Conductivity-00, Conductivity-01, Conductivity-11"
     )
 

@@ -11,11 +11,11 @@ FULL = Field("Pa", rank=2, symmetric=False)
 
 
 def test_names_follow_the_upper_triangle_row_by_row():
-    assert tensors.names("K", TENSOR, 1) == ("K-00",)
-    assert tensors.names("K", TENSOR, 2) == ("K-00", "K-01", "K-11")
-    assert tensors.names("K", TENSOR, 3) == ("K-00", "K-01", "K-02", "K-11", "K-12", "K-22")
-    assert tensors.names("P", FULL, 2) == ("P-00", "P-01", "P-10", "P-11")
-    assert tensors.names("T", SCALAR, 3) == tensors.names("T", VECTOR, 3) == ("T",)
+    assert TENSOR.data_names("K", 1) == ("K-00",)
+    assert TENSOR.data_names("K", 2) == ("K-00", "K-01", "K-11")
+    assert TENSOR.data_names("K", 3) == ("K-00", "K-01", "K-02", "K-11", "K-12", "K-22")
+    assert FULL.data_names("P", 2) == ("P-00", "P-01", "P-10", "P-11")
+    assert SCALAR.data_names("T", 3) == VECTOR.data_names("T", 3) == ("T",)
 
 
 def test_each_component_goes_under_its_own_name():
@@ -33,7 +33,7 @@ def test_unpack_undoes_pack(field, dimension):
     if field is TENSOR:
         values = values + values.transpose(0, 2, 1)
     packed = tensors.pack("K", field, values)
-    assert tuple(packed) == tensors.names("K", field, dimension)
+    assert tuple(packed) == field.data_names("K", dimension)
     packed["Other"] = np.zeros(3)
     np.testing.assert_array_equal(tensors.unpack("K", field, packed, dimension), values)
 
@@ -70,3 +70,32 @@ def test_missing_and_uneven_components_are_refused():
         tensors.unpack("K", TENSOR, {"K-00": np.ones(2)}, 2)
     with pytest.raises(ValueError, match=r"the components of K differ in length: .*'K-11': 3"):
         tensors.unpack("K", TENSOR, {"K-00": np.ones(2), "K-01": np.ones(2), "K-11": np.ones(3)}, 2)
+
+
+def test_components_may_go_by_other_names_or_in_other_numbers():
+    """As in K00, K01, K10, K11 of the two-scale tutorial of preCICE."""
+    values = np.array([[[2.0, 1.0], [1.0, 3.0]]])
+    for present in (["K00", "K01", "K11"], ["K00", "K01", "K10", "K11"], ["K-00", "K-01", "K-10", "K-11"]):
+        carriers = TENSOR.carriers("K", 2, present)
+        assert list(carriers) == present
+        packed = tensors.pack("K", TENSOR, values, carriers)
+        assert list(packed) == present
+        np.testing.assert_array_equal(tensors.unpack("K", TENSOR, packed, 2, carriers), values)
+
+
+def test_a_diagonal_may_travel_alone_if_there_is_nothing_beside_it():
+    carriers = TENSOR.carriers("K", 2, ["K00", "K11", "Porosity"])
+    values = np.array([[[2.0, 0.0], [0.0, 3.0]], [[2.0, 0.1], [0.1, 3.0]]])
+    packed = tensors.pack("K", TENSOR, values[:1], carriers)
+    np.testing.assert_array_equal(tensors.unpack("K", TENSOR, packed, 2, carriers), values[:1])
+    with pytest.raises(ValueError, match=r"of K only the diagonal travels, but at row 1 it has more: .*; add its"):
+        tensors.pack("K", TENSOR, values, carriers)
+
+
+def test_which_whole_data_are_part_of():
+    assert tensors.whole("K00") == {"K00", "K"}
+    assert tensors.whole("Conductivity-12") == {"Conductivity-12", "Conductivity"}
+    assert tensors.whole("Heat-Flux") == {"Heat-Flux"}
+    assert tensors.whole("Station-99") == {"Station-99"}
+    assert tensors.dimension_of("K", ["K00", "K22", "Kx"], 1) == 3
+    assert tensors.dimension_of("K", ["Porosity"], 1) == 1

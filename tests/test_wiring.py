@@ -28,7 +28,7 @@ def wiring(tmp_path):
 def test_channels_know_how_a_field_travels(wiring):
     macro, micro = wiring(), wiring("Micro", DOWN, UP)
     conductivity = macro.reading("Macro-Mesh", "Conductivity")
-    assert conductivity.packed == ("Conductivity-00", "Conductivity-01", "Conductivity-11")
+    assert tuple(conductivity.carriers) == ("Conductivity-00", "Conductivity-01", "Conductivity-11")
     assert (conductivity.shape, conductivity.wire_shape, conductivity.writer) == ((2, 2), (), "Micro")
     assert (conductivity.late, conductivity.initial, conductivity.arrival) == (True, False, 1)
     assert not conductivity.relaxed
@@ -102,23 +102,31 @@ def test_scalars_and_vectors_are_not_mistaken_for_each_other(wiring):
         wiring(writes={"Temperature": Field("K", rank=1)}).writing("Macro-Mesh", "Temperature")
 
 
-def test_a_symmetric_tensor_has_no_lower_triangle(tmp_path):
-    path = tmp_path / "case.xml"
-    extra = '<data:scalar name="Conductivity-10" /> <data:scalar name="Conductivity-11" />'
-    text = xml().replace('<data:scalar name="Conductivity-11" />', extra)
-    for tag in ("use-data name", "read-data name", "write-data name"):
-        text = text.replace(
-            f'<{tag}="Conductivity-01"', f'<{tag}="Conductivity-10" mesh="Macro-Mesh" /><{tag}="Conductivity-01"'
-        )
-    text = text.replace('<use-data name="Conductivity-10" mesh="Macro-Mesh" />', '<use-data name="Conductivity-10" />')
-    exchange = '<exchange data="Conductivity-01" mesh="Macro-Mesh" from="Micro" to="Macro" initialize="false" />'
-    text = text.replace(exchange, exchange + exchange.replace("01", "10"))
+def components(path, *indices):
+    """Write a configuration whose conductivity has these components in place of 00, 01 and 11."""
+    lines = []
+    for line in xml().splitlines():
+        if "Conductivity-01" in line:
+            lines += [line.replace("-01", ij) for ij in indices]
+        elif "Conductivity-" not in line:
+            lines.append(line)
+    text = "\n".join(lines)
     path.write_text(text)
-    told = "as a symmetric tensor of Conductivity-00, Conductivity-01, Conductivity-11: remove Conductivity-10$"
+    return Wiring(path, "Macro", UP, DOWN)
+
+
+def test_a_symmetric_tensor_may_travel_whole_or_as_its_diagonal(tmp_path):
+    for indices in (("-00", "-01", "-10", "-11"), ("-00", "-11"), ("00", "01", "11")):
+        carriers = components(tmp_path / "case.xml", *indices).reading("Macro-Mesh", "Conductivity").carriers
+        assert carriers == {f"Conductivity{ij}": (int(ij[-2]), int(ij[-1])) for ij in indices}
+
+
+def test_components_that_are_not_those_of_a_symmetric_tensor(tmp_path):
+    with pytest.raises(CouplingError, match='has no <read-data name="Conductivity-01" mesh="Macro-Mesh" />'):
+        components(tmp_path / "case.xml", "-00", "-10", "-11").reading("Macro-Mesh", "Conductivity")
+    told = "as a symmetric tensor of Conductivity-00, Conductivity-01, Conductivity-11: remove Conductivity01$"
     with pytest.raises(CouplingError, match=told):
-        Wiring(path, "Macro", UP, DOWN).reading("Macro-Mesh", "Conductivity")
-    full = Wiring(path, "Macro", {"Conductivity": Field("1", rank=2, symmetric=False)}, DOWN)
-    assert len(full.reading("Macro-Mesh", "Conductivity").packed) == 4
+        components(tmp_path / "case.xml", "-00", "-01", "-11", "01").reading("Macro-Mesh", "Conductivity")
 
 
 def test_data_that_nobody_sends(tmp_path):

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -27,7 +26,6 @@ from scalebridge.embedded.config import Access, Configuration
 from scalebridge.fields import Field
 from scalebridge.findings import ConfigurationError, Finding, Findings, nearest
 
-COMPONENT = re.compile(r"-[0-2][0-2]$")
 RANKS = ("scalar", "vector", "tensor")
 
 
@@ -77,7 +75,7 @@ def check(
 def _may_serve(data: str, unknown: Iterable[str], coupling: Configuration) -> bool:
     """Say whether data belong to a participant of which nothing is known."""
     strangers = [p for p in coupling.participants if p.name in set(unknown)]
-    return any(data in (a.data, COMPONENT.sub("", a.data)) for p in strangers for a in (*p.reads, *p.writes))
+    return any(data in tensors.whole(a.data) for p in strangers for a in (*p.reads, *p.writes))
 
 
 def _entries(scaling: Scaling, direction: str) -> Sequence[Entry[Any]]:
@@ -104,13 +102,11 @@ class _Side:
 
     def touches(self, data: str, direction: str) -> bool:
         """Whether the participant reads (writes) the data, as a whole or in components."""
-        return any(data in (a.data, COMPONENT.sub("", a.data)) for a in self.accesses[direction])
+        return any(data in tensors.whole(a.data) for a in self.accesses[direction])
 
     def check_entry(self, entry: Entry[Any], direction: str) -> None:
         """Note what is wrong between an element and the participant's field and data."""
-        self.served[direction] |= {
-            a.data for a in self.accesses[direction] if entry.data in (a.data, COMPONENT.sub("", a.data))
-        }
+        self.served[direction] |= {a.data for a in self.accesses[direction] if entry.data in tensors.whole(a.data)}
         fields, end = self.fields[direction], config.ELEMENTS[direction][0]
         key = _key(entry, direction)
         if entry.field not in fields:
@@ -131,11 +127,10 @@ class _Side:
         """Note the components that the preCICE configuration lacks, and a scalar where a vector is needed."""
         verb = "read" if direction == "downscale" else "write"
         accesses = {a.data: a for a in self.accesses[direction]}
-        touched = next(a for a in accesses.values() if entry.data in (a.data, COMPONENT.sub("", a.data)))
+        touched = next(a for a in accesses.values() if entry.data in tensors.whole(a.data))
         # A tensor has the dimensions of the micro volume: the components that there are tell how many.
-        indices = "".join(name[-2:] for name in accesses if name != entry.data == COMPONENT.sub("", name))
-        dimension = 1 + int(max(indices)) if indices else self.coupling.mesh(touched.mesh).dimensions
-        wanted = tensors.names(entry.data, seen, dimension)
+        dimension = tensors.dimension_of(entry.data, accesses, self.coupling.mesh(touched.mesh).dimensions)
+        wanted = seen.data_names(entry.data, dimension, accesses)
         missing = [name for name in wanted if name not in accesses]
         key = _key(entry, direction)
         if missing:
@@ -154,7 +149,7 @@ class _Side:
     def _refuse_leftovers(self, entry: Entry[Any], direction: str, wanted: set[str]) -> None:
         """Note data that look like components of this tensor but are none, such as the lower triangle."""
         for access in self.accesses[direction]:
-            if COMPONENT.sub("", access.data) == entry.data and access.data not in wanted | {entry.data}:
+            if access.data in tensors.components_of(entry.data, [access.data]) - wanted:
                 key = f'<{"read" if direction == "downscale" else "write"}-data name="{access.data}">'
                 message = (
                     f"{self.name}: '{entry.map.name}' on line {entry.line} of {self.findings.file} does not serve it"
@@ -189,9 +184,9 @@ class _Side:
 def _orphan(entry: Entry[Any], direction: str, sides: list[_Side], coupling: Configuration, findings: Findings) -> None:
     """Note an element whose data no micro participant reads (downscale) or writes (upscale)."""
     file, key = Path(coupling.file).name, f"{_key(entry, direction)}.data"
-    known = {d.name for d in coupling.data} | {COMPONENT.sub("", d.name) for d in coupling.data}
+    known = {name for d in coupling.data for name in tensors.whole(d.name)}
     if entry.data not in known:
-        whole = {COMPONENT.sub("", d.name) for d in coupling.data}
+        whole = {min(tensors.whole(d.name), key=len) for d in coupling.data}
         findings.add(entry.line, key, f"{file} has no data '{entry.data}'", got=entry.data, candidates=whole)
         return
     verb, other = ("reads", "upscale") if direction == "downscale" else ("writes", "downscale")
