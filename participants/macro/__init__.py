@@ -2,5 +2,9 @@
 
 import contextlib
 
+from adapters import standins
+
+standins.when_describing("dolfinx", "dolfinx_solver", "basix", "ufl", "ffcx", "mpi4py", "petsc4py", "h5py")
+
 with contextlib.suppress(ImportError):  # brings MPI where DOLFINx comes as this wheel, and must come before DOLFINx
     import dolfinx_solver  # noqa: F401
