@@ -152,9 +152,10 @@ def test_all_mistakes_at_once_with_their_lines(tmp_path):
     assert lines[0].startswith("case.scaling.xml:3: <downscale data=\"Temperature\">.unit: 'degX' is not a known unit")
     assert lines[1:] == [
         "case.scaling.xml:4: <upscale data=\"Fraction\">.map: 'volume-avarage' is no map; expected one of "
-        "effective-tensor, hashin-shtrikman, permeability, reuss, voigt, volume-average. Did you mean 'volume-average'?",
-        'case.scaling.xml:5: <upscale data="Conductivity">.tolerence: no such attribute; expected one of data, from, '
-        "iterations, map, threads, tolerance, unit. Did you mean 'tolerance'?",
+        "effective-tensor, hashin-shtrikman, permeability, reuss, voigt, volume-average. Did you mean "
+        "'volume-average'?",
+        'case.scaling.xml:5: <upscale data="Conductivity">.tolerence: no such attribute; expected one of data, faces, '
+        "from, iterations, map, threads, tolerance, unit. Did you mean 'tolerance'?",
         "case.scaling.xml:5: <upscale data=\"Conductivity\">.iterations: 'many' is not a whole number; expected "
         "a whole number at least 1",
         "case.scaling.xml:6: <upscal>: no such element; expected one of downscale, upscale. Did you mean 'upscale'?",

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from adapters.scaling.averages import Uniform, VolumeAverage
 from adapters.scaling.homogenisation import EffectiveTensor, HashinShtrikman, Reuss, Voigt
+from adapters.scaling.permeability import Permeability
 from adapters.scaling.protocol import Downscale, Upscale
 
 DOWNSCALE: dict[str, type[Downscale]] = {m.name: m for m in (Uniform,)}
-UPSCALE: dict[str, type[Upscale]] = {m.name: m for m in (VolumeAverage, Voigt, Reuss, HashinShtrikman, EffectiveTensor)}
+UPSCALE: dict[str, type[Upscale]] = {
+    m.name: m for m in (VolumeAverage, Voigt, Reuss, HashinShtrikman, EffectiveTensor, Permeability)
+}

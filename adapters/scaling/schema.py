@@ -54,21 +54,30 @@ def _element(tag: str) -> str:
     end, maps = config.ELEMENTS[tag]
     lines = [_attribute(name, _name_type(), ABOUT[name], True) for name in ("data", "unit", end)]
     lines.append(_attribute("map", _map_type(maps), ABOUT["map"], True))
-    parameters: dict[str, tuple[dict[str, Any], list[str]]] = {}
+    parameters: dict[str, dict[str, dict[str, Any]]] = {}
     for name, map_class in maps.items():
         for parameter, entry in settings.schema(map_class).items():
-            described, owners = parameters.setdefault(parameter, (entry, []))
-            owners.append(name)
-            if described != entry:
-                raise TypeError(
-                    f"parameter '{parameter}' of {owners} must be declared alike: it is one attribute in XML"
-                )
-    for parameter, (entry, owners) in parameters.items():
-        default = f" (default {entry['default']})" if "default" in entry else ""
-        about = f"{', '.join(owners)}: {entry['help']}{default}."
-        lines.append(_attribute(parameter, _parameter_type(entry), about, False))
+            parameters.setdefault(parameter, {})[name] = entry
+    for parameter, entries in parameters.items():
+        first, *others = ({k: v for k, v in entry.items() if k != "default"} for entry in entries.values())
+        if any(entry != first for entry in others):
+            raise TypeError(
+                f"parameter '{parameter}' of {list(entries)} must be declared alike: it is one attribute in XML"
+            )
+        lines.append(_attribute(parameter, _parameter_type(first), _about_parameter(first["help"], entries), False))
     body = "".join(lines)
     return f'  <xs:complexType name="{tag}">\n{_about(ABOUT[tag], 4)}{body}  </xs:complexType>\n'
+
+
+def _about_parameter(help: str, entries: dict[str, dict[str, Any]]) -> str:
+    """Return "effective-tensor, permeability: help (default 1)." with the default of each map where they differ."""
+    defaults = {name: entry["default"] for name, entry in entries.items() if "default" in entry}
+    told = ""
+    if len(set(defaults.values())) == 1:
+        told = f" (default {next(iter(defaults.values()))})"
+    elif defaults:
+        told = f" (default {', '.join(f'{default} for {name}' for name, default in defaults.items())})"
+    return f"{', '.join(entries)}: {help}{told}."
 
 
 def _attribute(name: str, type_text: str, about: str, required: bool) -> str:
