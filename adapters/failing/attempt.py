@@ -56,7 +56,11 @@ class Failure:
         """Return the failure that an exception tells of; numbers of rows in some batch are left out."""
         text = " ".join((error.message if isinstance(error, MicroError) else str(error)).split())
         kind = type(error).__name__
-        return cls(f"{kind}: {text}" if text else kind, kind, "".join(traceback.format_exception(error)), alone)
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None and trace.tb_frame.f_code.co_filename == __file__:
+            trace = trace.tb_next  # how the row was found is of no interest
+        told = "".join(traceback.format_exception(type(error), error, trace))
+        return cls(f"{kind}: {text}" if text else kind, kind, told, alone)
 
 
 @dataclass(frozen=True)
@@ -107,24 +111,31 @@ def attempt(call: Call, rows: Rows, most: int | None = None) -> Attempt:
 
 def _search(call: Call, rows: Rows, found: Attempt, most: int | None) -> None:
     while rows.size and not (most is not None and len(found.failed) >= most):
-        try:
-            part, wrong = call(rows)
-        except CouplingError:
-            raise
-        except Exception as error:  # whatever a model raises
-            named = _named(error, len(rows))
-            if named.size == 0 and len(rows) > 1:
-                _halve(call, rows, found, most, Failure.of(error))
-                return
-            named = named if named.size else np.array([0])
-            found.failed.update(dict.fromkeys(rows[named].tolist(), Failure.of(error, len(rows) == 1)))
-            rows = np.delete(rows, named)
-        else:
-            found.failed.update({int(rows[place]): failure for place, failure in wrong.items()})
-            good = np.delete(np.arange(len(rows)), list(wrong)) if wrong else None
-            if good is None or good.size:
-                found.parts.append(part if good is None else part.take(good))
+        error = _call(call, rows, found)
+        if error is None:
             return
+        named = _named(error, len(rows))
+        if named.size == 0 and len(rows) > 1:
+            _halve(call, rows, found, most, Failure.of(error))
+            return
+        named = named if named.size else np.array([0])
+        found.failed.update(dict.fromkeys(rows[named].tolist(), Failure.of(error, len(rows) == 1)))
+        rows = np.delete(rows, named)
+
+
+def _call(call: Call, rows: Rows, found: Attempt) -> Exception | None:
+    """Add what came of the rows; return the exception if one was raised, whatever it is."""
+    try:
+        part, wrong = call(rows)
+    except CouplingError:
+        raise
+    except Exception as error:
+        return error
+    found.failed.update({int(rows[place]): failure for place, failure in wrong.items()})
+    good = np.delete(np.arange(len(rows)), list(wrong)) if wrong else None
+    if good is None or good.size:
+        found.parts.append(part if good is None else part.take(good))
+    return None
 
 
 def _halve(call: Call, rows: Rows, found: Attempt, most: int | None, failure: Failure) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,10 @@ class Capsules:
     program: Program
     written: list[tuple[str, int]] = field(default_factory=list)
     total: int = 0
+
+    @cached_property
+    def _versions(self) -> dict[str, str]:
+        return machine.versions()
 
     def keep(self, rows: Sequence[int], explain: Explain, problem: Problem, place: Place) -> list[str]:
         """Keep rows that something stands in for: the first of those that have none yet, up to MOST in a run.
@@ -80,7 +85,7 @@ class Capsules:
             controls=problem.driven(chosen),
             state=take(problem.state, chosen),
             failure=failure,
-            versions=machine.versions(),
+            versions=self._versions,
             machine=str(machine.describe()["system"]),
         )
         try:

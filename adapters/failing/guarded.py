@@ -87,6 +87,11 @@ class Guarded:
         kept = np.delete(np.arange(self.ranks.count), sorted(stale))
         return self.model.audit(take(before, kept), take(after, kept)) if kept.size else []
 
+    @property
+    def _stops(self) -> bool:
+        """Whether any failure ends the run, so that not all of them have to be found."""
+        return not self.policies or self.place.phase == "start"
+
     def _attempt(self, problem: Problem, rows: Iterable[int] | None = None) -> Attempt:
         which = np.arange(len(problem.points)) if rows is None else np.array(list(rows), dtype=np.int64)
         if self.place.phase == "start":
@@ -94,9 +99,8 @@ class Guarded:
         else:
             given = Part(which, problem.state if rows is None else take(problem.state, which), {})
             call = solving(self.model, given, problem.driven(which) if rows else problem.controls, problem.dt)
-        stops = not self.policies or self.place.phase == "start"
         try:
-            return attempt(call, which, SEARCHED if stops else None)
+            return attempt(call, which, SEARCHED if self._stops else None)
         except WholeBatchError as error:
             self._stop_together(error, problem)
 
@@ -162,7 +166,7 @@ class Guarded:
             self.ranks.counts(0)  # wait for the end, which comes with the rank that speaks
         first, *others = kept
         failure, path = kept[first]
-        searched = not reasons and (counts >= SEARCHED).any()
+        searched = self._stops and (counts >= SEARCHED).any()
         text = [
             f"{self._headline(first, int(counts.sum()), 'at least ' if searched else '')}: {failure.what}. "
             f"{self.capsules.remedy(path)}"
