@@ -45,10 +45,24 @@ def test_two_that_accuse_each_other(ending):
 
 
 def test_a_partner_that_was_well_until_it_was_stopped_is_not_to_blame(ending):
-    endings = [ending("A", 1, 1.0, EMBEDDED.format("B")), ending("B", -15, 2.0, "fine", stopped=True)]
+    endings = [ending("A", 1, 1.0, SOCKETS), ending("B", -15, 2.0, "fine", stopped=True)]
     verdict = judge(endings)
     assert verdict.culprit == "A"
     assert "B was stopped; its output: " in verdict.message
+
+
+def test_one_that_left_the_coupling_and_went_on_is_to_blame(ending):
+    endings = [ending("A", 1, 1.0, EMBEDDED.format("B")), ending("B", -15, 2.0, "fine", stopped=True)]
+    first = judge(endings).message.splitlines()[0]
+    assert first == (
+        "B failed first: it had left the coupling before that was over, was still running and had to be stopped"
+    )
+
+
+def test_one_that_was_stopped_while_it_said_who_had_gone_is_not_to_blame(ending):
+    last = ending("B", -15, 2.0, EMBEDDED.format("C"), stopped=True)
+    endings = [ending("A", 1, 1.0, EMBEDDED.format("B")), last, ending("C", -9, 1.1)]
+    assert judge(endings).message.startswith("C failed first: killed by signal 9 (SIGKILL)")
 
 
 def test_the_first_of_two_real_failures(ending):
@@ -85,7 +99,20 @@ def test_reasons(ending):
     assert failure.reason(ending("A", -200, 1.0)) == "killed by signal 200 (unknown)"
     assert failure.reason(ending("A", 1, 1.0, "ValueError: x", "bye")) == "exit status 1: ValueError: x"
     assert failure.reason(ending("A", 1, 1.0)) == "exit status 1: it said nothing"
-    assert failure.reason(ending("A", None, None, stopped=True)) == "it was still running and had to be stopped"
+
+
+def test_a_hang(ending):
+    stopped = [ending(n, -15, 2.0, f"said by {n}", stopped=True) for n in "ABC"]
+    first, *rest = failure.hang("B", "it sleeps", ["A", "C"], stopped).splitlines()
+    assert first == "B hangs: it sleeps, while A and C wait for it"
+    assert rest[0].startswith("B was stopped; its output: ")
+    assert rest[1] == "  | said by B"
+    assert rest[2].startswith("A was stopped")
+    assert failure.hang("B", "it sleeps", ["A"], stopped).startswith("B hangs: it sleeps, while A waits for it\n")
+    assert failure.hang("B", "it sleeps", [], stopped).startswith("B hangs: it sleeps\n")
+    assert failure.hang("", "nobody moves", [], stopped).startswith(
+        "A, B and C hang: nobody moves; they wait for each other, or do nothing\n"
+    )
 
 
 def test_waiting_for_somebody_who_is_gone(tmp_path):

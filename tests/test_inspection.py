@@ -148,6 +148,7 @@ def test_participants_that_cannot_meet(folder):
 
 
 def test_ranks_need_a_launcher(folder, monkeypatch, tmp_path):
-    monkeypatch.setattr("scalebridge.cases.inspection.mpiexec", lambda: None)
+    monkeypatch.setattr("sys.executable", "/nowhere/python")
+    monkeypatch.setenv("PATH", "/nowhere")
     (found,) = findings(folder, "Right.ranks=2")
-    assert "participants.Right.ranks: 2 ranks need mpiexec, which is neither beside" in found
+    assert "participants.Right.ranks: 2 ranks need a launcher, and mpiexec is neither beside" in found

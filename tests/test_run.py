@@ -42,7 +42,8 @@ def command(*arguments):
 
 
 def environment():
-    return {**os.environ, "PYTHONPATH": str(ROOT)}
+    threads = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    return {**threads, "PYTHONPATH": str(ROOT)}
 
 
 def run(folder, *arguments, before="run"):
@@ -153,19 +154,104 @@ def test_one_that_never_connects(folder, who):
     assert f"{who} failed first: it ended with exit status 0 without having met" in done.stderr.splitlines()[0]
 
 
-def test_nobody_computes(folder):
-    done, _ = run(folder, "--idle-limit", "3", *misdeed("Left", "sleep"))
+@pytest.mark.parametrize(("who", "other"), [("Left", "Right"), ("Right", "Left")])
+def test_one_that_sleeps_for_ever(folder, who, other):
+    done, _ = run(folder, "--idle-limit", "3", *misdeed(who, "sleep"))
+    assert done.returncode == 5
+    first, second, *_ = done.stderr.splitlines()
+    assert first.startswith(f"scalebridge: {who} hangs")
+    assert first.endswith(f": it has not computed anything for 3 s (--idle-limit), while {other} waits for it")
+    assert second.startswith(f"{who} was stopped")
+
+
+def test_nobody_can_be_told_to_hang(folder):
+    both = [option for who in ("Left", "Right") for option in ("--set", f"{who}.command=sleep 1000")]
+    done, _ = run(folder, "--idle-limit", "3", *both)
     assert done.returncode == 5
     first = done.stderr.splitlines()[0]
-    assert first.startswith("scalebridge: Left and Right did not compute anything for 3 s (--idle-limit)")
+    assert first.startswith("scalebridge: Left and Right hang: nobody has computed anything for 3 s (--idle-limit);")
+
+
+@pytest.mark.parametrize("who", ["Left", "Right"])
+def test_one_that_was_stopped_by_a_signal(folder, who):
+    with started(folder, "--idle-limit", "2") as process:
+        os.kill(participant(folder, who), signal.SIGSTOP)
+        _, err = process.communicate(timeout=15)
+    assert process.returncode == 5
+    first = err.splitlines()[0]
+    assert first.startswith(f"scalebridge: {who} hangs")
+    assert "was stopped by a signal, such as SIGSTOP or Ctrl-Z, and has not gone on, while" in first
+
+
+def test_one_that_computes_for_ever(folder):
+    done, _ = run(folder, "--hang-limit", "3", *misdeed("Right", "spin"))
+    assert done.returncode == 5
+    first = done.stderr.splitlines()[0]
+    assert first.startswith("scalebridge: Right hangs")
+    assert first.endswith(": it has not come any further for 3 s (--hang-limit), while Left waits for it")
+
+
+def test_a_window_that_converges_in_the_last_iteration_allowed(folder):
+    coupling = folder / "pair" / "coupling.xml"
+    coupling.write_text(coupling.read_text().replace('max-iterations value="30"', 'max-iterations value="3"'))
+    done, _ = run(folder, "--strict-convergence")
+    assert done.returncode == 0, done.stderr
+    assert summary(folder)["participants"]["Right"]["windows_not_converged"] == 1  # so preCICE counts it
+
+
+@pytest.mark.parametrize("how", ["option", "case"])
+def test_a_window_that_does_not_converge(folder, how):
+    coupling = folder / "pair" / "coupling.xml"
+    coupling.write_text(coupling.read_text().replace('max-iterations value="30"', 'max-iterations value="2"'))
+    done, _ = run(folder)
+    assert done.returncode == 0, done.stderr  # as preCICE does without being asked
+    done, _ = run(folder, *(["--strict-convergence"] if how == "option" else ["--set", "strict-convergence=true"]))
+    assert done.returncode == 6
+    first = done.stderr.splitlines()[0]
+    assert first.startswith("scalebridge: time window 1 did not converge in 2 iterations (--strict-convergence): Beta ")
+    assert first.endswith(" (limit 1e-06), as Right measured")
+
+
+def test_a_delayed_start(folder):
+    done, _ = run(folder, "--set", "Left.start-delay=1500 ms")
+    assert done.returncode == 0, done.stderr
+    told = json.loads((folder / "runs" / "pair" / "status.json").read_text())["participants"]
+    assert told["Left"]["begun"] - told["Right"]["begun"] == pytest.approx(1.5, abs=0.5)
+
+
+def test_a_start_after_another(folder):
+    done, _ = run(folder, "--set", "Left.start-after=Right", "--set", "Right.start-delay=0.5 s")
+    assert done.returncode == 0, done.stderr
+    told = json.loads((folder / "runs" / "pair" / "status.json").read_text())["participants"]
+    assert list(told) == ["Right", "Left"]
+
+
+def test_one_fails_before_the_other_has_been_started(folder):
+    done, _ = run(folder, "--set", "Left.start-delay=1 h", "--set", "Right.command=python -c 1/0")
+    assert done.returncode == 3
+    lines = done.stderr.splitlines()
+    assert lines[0] == "scalebridge: Right failed first: exit status 1: ZeroDivisionError: division by zero"
+    assert lines[-1] == "Left had not been started yet"
 
 
 def test_a_program_that_does_not_exist(folder):
     done, _ = run(folder, "--set", "Right.command=./no-such-solver")
+    assert done.returncode == 2
+    assert "there is no program './no-such-solver'" in done.stderr
+
+
+def test_a_program_that_cannot_be_started(folder):
+    solver = folder / "pair" / "solver"
+    solver.write_text("#!/no/such/interpreter\n")
+    solver.chmod(0o755)
+    done, _ = run(folder, "--set", "Right.command=./solver")
     assert done.returncode == 3
-    assert done.stderr.startswith(
-        f"scalebridge: Right could not be started: {folder}/pair/no-such-solver: No such file"
-    )
+    assert done.stderr.startswith(f"scalebridge: Right could not be started: {solver}: No such file")
+
+
+def participant(folder, who):
+    """Return the process of a participant that was started."""
+    return json.loads((folder / "runs" / "pair" / "status.json").read_text())["participants"][who]["pid"]
 
 
 @contextmanager

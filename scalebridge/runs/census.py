@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,12 @@ from scalebridge.runs import guard
 PARTICIPANT = "SCALEBRIDGE_PARTICIPANT"
 # What tells a process its rank: Hydra and gforker, PMIx, Open MPI, SLURM.
 _RANK = ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK", "SLURM_PROCID")
-_SOCKET_CALLS = frozenset({"recvfrom", "recvmsg", "recvmmsg", "accept", "accept4", "connect", "sendto", "sendmsg"})
-_POLL_CALLS = frozenset({"poll", "ppoll", "select", "pselect6", "epoll_wait", "epoll_pwait", "epoll_pwait2"})
+# Numbers of the calls in which Linux lets a process wait for a socket, or for one of many.
+_WAITING = {
+    "x86_64": frozenset({7, 23, 42, 43, 44, 45, 46, 47, 232, 270, 271, 281, 288, 299, 441}),
+    "aarch64": frozenset({22, 72, 73, 202, 203, 206, 207, 211, 212, 242, 243, 441}),
+}
+_READING = {"x86_64": 0, "aarch64": 63}
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,20 @@ def members(token: str) -> list[Member]:
 def ranks(found: Iterable[Member]) -> dict[int, tuple[str, int]]:
     """Return process -> (participant, rank) of those that are ranks."""
     return {m.process: (m.participant, m.rank) for m in found if m.rank is not None}
+
+
+def waits_for_a_socket(process: int) -> bool | None:
+    """Return whether a process sleeps until something comes from another one; None where the system does not tell."""
+    calls = _WAITING.get(platform.machine())
+    try:
+        call, *arguments = Path(f"/proc/{process}/syscall").read_text().split()
+        if calls is None or not call.isdigit():  # "running"
+            return None if calls is None else False
+        if int(call) == _READING[platform.machine()]:
+            return os.readlink(f"/proc/{process}/fd/{int(arguments[0], 16)}").startswith("socket:")
+        return int(call) in calls
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def _names(process: int) -> tuple[str, int | None]:

@@ -8,12 +8,12 @@ one that complains of a partner that ended passes the blame on to that partner.
 from __future__ import annotations
 
 import re
-import signal
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from scalebridge.progress import Progress
+from scalebridge.runs import ranks
 
 LAST_LINES = 15
 _TAIL = 64 * 1024
@@ -43,6 +43,7 @@ class Ending:
     progress : the last event that it reported, or None.
     hung : whether it raised an exception and then did not end.
     windows : number of complete time windows, known from the logs of preCICE; None where it has written none.
+    ranks : number of a process -> its MPI rank, as far as they have been seen.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Ending:
     progress: Progress | None
     hung: bool = False
     windows: int | None = None
+    ranks: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def reported(self) -> bool:
@@ -79,7 +81,7 @@ def judge(endings: Sequence[Ending]) -> Verdict:
     failures = sorted((e for e in endings if e.failed), key=_when)
     culprit = failures[0]
     seen = {culprit.name}
-    while (name := complaint(culprit, by_name)) is not None and _suspicious(by_name[name]):
+    while (name := complaint(culprit, by_name)) is not None:
         if name in seen:  # they accuse each other
             culprit = failures[0]
             break
@@ -98,25 +100,35 @@ def never_came(missing: str, waiting: str, endings: Sequence[Ending]) -> Verdict
     return Verdict(missing, _message(culprit, others, by_name, why))
 
 
-def idle(seconds: float, endings: Sequence[Ending]) -> str:
-    """Say that nobody did anything for `seconds`."""
-    waiting = [e for e in endings if e.stopped]
-    names = " and ".join(e.name for e in waiting)
-    text = [f"{names} did not compute anything for {seconds:g} s (--idle-limit): waiting for each other, or hanging"]
-    for ending in endings:
+def hang(culprit: str, why: str, waiting: Sequence[str], endings: Sequence[Ending]) -> str:
+    """Say that nobody got further, and who kept the others waiting: `culprit`, "" where that cannot be told."""
+    if culprit:
+        ending = next(e for e in endings if e.name == culprit)
+        others = f", while {_listed(waiting)} {'waits' if len(waiting) == 1 else 'wait'} for it" if waiting else ""
+        text = [f"{culprit} hangs{place(ending)}: {why}{others}"]
+    else:
+        names = _listed([e.name for e in endings if e.stopped])
+        text = [f"{names} hang: {why}; they wait for each other, or do nothing"]
+    for ending in sorted(endings, key=lambda e: e.name != culprit):
         state = "was stopped" if ending.stopped else f"had ended with exit status {ending.status}"
         text += [f"{ending.name} {state}{place(ending)}; its output: {ending.log}", *_quoted(ending, 5)]
     return "\n".join(text)
 
 
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
 def complaint(ending: Ending, by_name: dict[str, Ending]) -> str | None:
-    """Return the partner that a participant says is gone; where it does not say which, the only one it can be."""
+    """Return the partner that a participant says is gone; where it does not say which, the only one it can be.
+
+    The embedded engine knows: a socket closes when its owner ends, or leaves the coupling. libprecice only sees a
+    connection that broke, which is the fault of a partner only if that has ended by itself.
+    """
     if ending.progress is not None and ending.reported:
         text = ending.progress.message
-    elif (
-        ending.status or 0
-    ) <= 0 and not ending.hung:  # killed, or ended well: its last words tell nothing about its end
-        return None
+    elif (ending.status or 0) <= 0 and not (ending.hung or ending.stopped):
+        return None  # killed, or ended well: its last words tell nothing about its end
     else:
         text = "\n".join(last_lines(ending.log))
     match = _ENDED.search(text)
@@ -133,6 +145,12 @@ def waits_for(log: Path, gone: Collection[str]) -> str | None:
     if match is not None:
         return match.group(1) if match.group(1) in gone else None
     return next(iter(gone)) if _CONNECTING in line and len(gone) == 1 else None
+
+
+def waits_for_anybody(log: Path) -> bool:
+    """Return whether a program is about to meet a partner, judging from the last line of its output."""
+    line = "\n".join(last_lines(log, 1))
+    return _NEVER_CAME.search(line) is not None or _CONNECTING in line
 
 
 def raised(log: Path) -> bool:
@@ -164,9 +182,12 @@ def reason(ending: Ending) -> str:
     if ending.hung:
         return f"{_said(ending)} (and then it did not end by itself)"
     if ending.stopped or ending.status is None:
-        return "it was still running and had to be stopped"
+        return "it had left the coupling before that was over, was still running and had to be stopped"
+    first = ranks.first("\n".join(last_lines(ending.log, 100)), ending.ranks)
+    if first is not None:
+        return f"rank {first.rank}: {first.how or _said(ending)}"
     if ending.status < 0:
-        return f"killed by signal {-ending.status} ({_signal_name(-ending.status)})"
+        return ranks.killed(-ending.status)
     if ending.status == 0:
         return "it ended with exit status 0 before the coupling was over"
     hint = f", as after signal {ending.status - 128}" if ending.status > 128 else ""
@@ -220,10 +241,3 @@ def _said(ending: Ending) -> str:
 
 def _quoted(ending: Ending, count: int = LAST_LINES) -> list[str]:
     return [f"  | {line}" for line in last_lines(ending.log, count)] or ["  | (it printed nothing)"]
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return "unknown"

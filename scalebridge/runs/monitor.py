@@ -76,10 +76,10 @@ class Monitor:
         self._residuals = ResidualReader(self._convergence)
         self._began = process.begun - time.monotonic() + time.time()
         self._fresh_from = self._began - 1.0  # file systems round
-        self._limits = history.limits(configuration, process.name)
+        self.limits = history.limits(configuration, process.name)
         self._end, self._windows = _extent(configuration, process.name)
         self._pace = _Pace()
-        self.partners = _partners(configuration, process.name)
+        self.partners = partners(configuration, process.name)
 
     @property
     def progress(self) -> Progress | None:
@@ -116,7 +116,7 @@ class Monitor:
             windows=windows,
             iteration=iteration,
             residuals={
-                n: (v, self._limits.get(n, math.nan)) for n, v in (residuals.values if residuals else {}).items()
+                n: (v, self.limits.get(n, math.nan)) for n, v in (residuals.values if residuals else {}).items()
             },
             fraction=fraction,
             left=self._pace.left(time.time()) if self.process.status is None else None,
@@ -242,7 +242,7 @@ class _Pace:
         return max((1.0 - fraction) * (at - since) / (fraction - begin) - (now - at), 0.0)
 
 
-def _partners(configuration: Configuration, name: str) -> tuple[str, ...]:
+def partners(configuration: Configuration, name: str) -> tuple[str, ...]:
     """Return whom a participant exchanges data with; in a multi scheme all do so with its controller only."""
     found: list[str] = []
     for scheme in configuration.schemes_of(name):

@@ -186,18 +186,6 @@ class Processes:
             os.close(descriptor)
 
 
-def processor_seconds(token: str) -> float | None:
-    """Return the processor time that the living processes of a run have used so far, or None where nobody tells."""
-    if not _LINUX:
-        return None
-    total = 0
-    for process in guard.marked(token):
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-            total += sum(int(f) for f in fields[11:15])  # user and system time, own and of ended children
-    return total / os.sysconf("SC_CLK_TCK")
-
-
 def _die_with(parent: int) -> Callable[[], None] | None:
     """Return what a child does first, so that the kernel kills it when the hub dies."""
     if not _LINUX:

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
-from pathlib import Path
 
 from scalebridge.cases import inspection as inspecting
-from scalebridge.cases.case import Participant
 from scalebridge.interruption import Interrupted, shielded
-from scalebridge.runs import panel, summary
+from scalebridge.runs import launch, panel, summary
 from scalebridge.runs.failure import last_lines
 from scalebridge.runs.folder import RunFolder
+from scalebridge.runs.hang import Limits
+from scalebridge.runs.launch import Starter
 from scalebridge.runs.monitor import Monitor
-from scalebridge.runs.processes import Process, Processes
-from scalebridge.runs.watch import IDLE_SECONDS, Outcome, Watch
+from scalebridge.runs.processes import Processes
+from scalebridge.runs.watch import Outcome, Watch
 
 WELL = 0
 CHECK_FAILED = 1
 CONFIGURATION = 2
 PARTICIPANT_FAILED = 3
 REPORT_FAILED = 4
-IDLE = 5
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+HUNG = 5
+NOT_CONVERGED = 6
+_STATUS = {"well": WELL, "failed": PARTICIPANT_FAILED, "hung": HUNG, "diverged": NOT_CONVERGED}
 
 
 class Run:
@@ -32,15 +32,19 @@ class Run:
     Parameters
     ----------
     plain : show plain lines even in a terminal.
-    idle : seconds without any computation after which the run is ended; 0 for never.
+    limits : how long the run may stand still.
+    strict : whether a time window that does not converge ends the run; the case may ask for it too.
     """
 
-    def __init__(self, folder: RunFolder, *, plain: bool = False, idle: float = IDLE_SECONDS) -> None:
+    def __init__(
+        self, folder: RunFolder, *, plain: bool = False, limits: Limits | None = None, strict: bool = False
+    ) -> None:
         self.folder = folder
         self.inspection = folder.inspection
         self.case = folder.inspection.case
         self.plain = plain
-        self.idle = idle
+        self.limits = limits or Limits()
+        self.strict = strict or self.case.strict_convergence
         self.monitors: list[Monitor] = []
         self.begun = time.time()
 
@@ -50,7 +54,7 @@ class Run:
         try:
             with processes:
                 outcome = self._participants(processes)
-                status = {"well": WELL, "failed": PARTICIPANT_FAILED, "idle": IDLE}[outcome.kind]
+                status = _STATUS[outcome.kind]
                 ended = outcome.message or "well"
                 if status == WELL:
                     problems = self._report(processes)
@@ -62,71 +66,15 @@ class Run:
             return self._finish(status, ended)
 
     def _participants(self, processes: Processes) -> Outcome:
-        threads = self._threads()
-        for participant in self.case.participants:
-            try:
-                process = self._start(processes, participant, threads)
-            except OSError as error:
-                message = f"{participant.name} could not be started: {self._command(participant)[0]}: {error.strerror}"
-                return Outcome("failed", participant.name, message)
-            folder = self._working_folder(participant)
-            progress = self.folder.progress(participant.name)
-            self.monitors.append(Monitor(process, progress, folder, self.inspection.configuration))
+        for line in launch.oversubscribed(self.folder):
+            print(line, flush=True)
+        starter = Starter(self.folder, processes)
+        self.monitors = starter.monitors
         with panel.choose(self.plain) as display:
-            watch = Watch(processes, self.monitors, display, self.idle, self.folder.path)
+            watch = Watch(processes, starter, display, self.folder.path, self.limits, strict=self.strict)
             outcome = watch.run()
             watch.show()
         return outcome
-
-    def _threads(self) -> int:
-        """Return how many threads each rank may use: in serial schemes the participants take turns at the cores."""
-        ranks = [p.ranks for p in self.case.participants]
-        turns = all(scheme.serial for scheme in self.inspection.configuration.schemes)
-        return max(1, summary.cores() // (max(ranks) if turns else sum(ranks)))
-
-    def _start(self, processes: Processes, participant: Participant, threads: int) -> Process:
-        return processes.start(
-            participant.name,
-            self._command(participant),
-            folder=self._working_folder(participant),
-            environment=self._environment(participant, threads),
-            log=self.folder.log(participant.name),
-        )
-
-    def _working_folder(self, participant: Participant) -> Path:
-        return participant.directory or self.folder.output(participant.name)
-
-    def _command(self, participant: Participant) -> list[str]:
-        if participant.command:
-            command = self._words(participant)
-        else:
-            handout = self.folder.output(participant.name) / "handout.json"
-            command = [sys.executable, "-P", "-m", participant.module, "--handout", str(handout)]
-        if participant.ranks > 1:
-            command = [str(inspecting.mpiexec()), "-n", str(participant.ranks), *command]
-        return command
-
-    def _words(self, participant: Participant) -> list[str]:
-        """Return the command of a program; without a folder of its own, words that name files beside the case do so."""
-        if participant.directory is not None:
-            return list(participant.command)
-        beside = [self.case.folder / word for word in participant.command]
-        words = [str(p) if p.is_file() else w for p, w in zip(beside, participant.command, strict=True)]
-        return [str(beside[0]) if "/" in words[0] else words[0], *words[1:]]
-
-    def _environment(self, participant: Participant, threads: int) -> dict[str, str]:
-        result = inspecting.environment(self.case, self.inspection.engine)
-        result["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), result.get("PATH", os.defpath)])
-        result["PYTHONUNBUFFERED"] = "1"
-        for variable in THREAD_VARIABLES:
-            result.setdefault(variable, str(threads))
-        result.update(
-            SCALEBRIDGE_PARTICIPANT=participant.name,
-            SCALEBRIDGE_CONFIG=str(self.folder.coupling),
-            SCALEBRIDGE_RUN=str(self.folder.path),
-            SCALEBRIDGE_OUTPUT=str(self.folder.output(participant.name)),
-        )
-        return result | participant.environment
 
     def _report(self, processes: Processes) -> list[str]:
         """Run the report scripts, each to its end; return what is wrong."""
@@ -154,12 +102,16 @@ class Run:
     def _finish(self, status: int, ended: str) -> int:
         """Write the record, tell what came out, and return the final exit status."""
         told, problems = summary.collect(self.folder)
+        accounts, more = summary.failures(self.folder)
+        problems += more
         if status == WELL and problems:
             status, ended = CHECK_FAILED, "\n".join(problems)
         elif status == WELL and any(not t.check.passed for t in told):
             status, ended = CHECK_FAILED, "a check failed"
         try:
-            data = summary.write(self.folder, self.monitors, told, status=status, ended=ended, begun=self.begun)
+            data = summary.write(
+                self.folder, self.monitors, told, accounts, status=status, ended=ended, begun=self.begun
+            )
         except OSError as error:  # such as a full disk, which may be why the run has failed
             print(f"scalebridge: {ended}", file=sys.stderr, flush=True)
             print(f"scalebridge: {self.folder.path}: no summary was written: {error.strerror}", file=sys.stderr)
@@ -168,6 +120,8 @@ class Run:
             print(summary.times(data))
             print(summary.table(told))
         print(f"output: {self.folder.path}", flush=True)
+        for name, account in accounts.items():
+            print("\n".join(account.lines(name, self.folder.output(name))), flush=True)
         if status != WELL:
             print(f"scalebridge: {ended}", file=sys.stderr, flush=True)
         return status

@@ -1,31 +1,30 @@
-"""Watches a run until it ends, and ends it where one participant failed, hangs, or never comes."""
+"""Watches a run until it ends, and ends it where one participant failed, hangs, does not converge, or never comes."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from scalebridge.runs import failure
+from scalebridge.runs import census, divergence, failure
 from scalebridge.runs.failure import Ending, Verdict
+from scalebridge.runs.hang import Hang, Limits, Vigil
+from scalebridge.runs.launch import Starter, StartError
 from scalebridge.runs.monitor import Monitor, standings
 from scalebridge.runs.panel import Display
-from scalebridge.runs.processes import Processes, processor_seconds
+from scalebridge.runs.processes import Processes
 from scalebridge.runs.status import Recorder
 from scalebridge.runs.usage import Meter
 
 LINGER_SECONDS = 0.5  # for the partners of one that failed, to say what they have to say
 ERROR_SECONDS = 2.0  # from reporting an error, or printing a traceback and idling, to the end of the process
-IDLE_SECONDS = 600.0
-IDLE_AFTER_END_SECONDS = 60.0
-_IDLE_SHARE = 0.05  # of one core; waiting for a partner that never comes takes less
 _LOOK_SECONDS = 1.0
+_RANK_SECONDS = 60.0  # in which ranks are looked for often, until all have been seen
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: `kind` is "well", "failed" or "idle"; `culprit` and `message` are empty where it ended well."""
+    """How a run ended: `kind` is "well", "failed", "hung" or "diverged"; the rest is empty where it ended well."""
 
     kind: str
     culprit: str = ""
@@ -33,33 +32,57 @@ class Outcome:
 
 
 class Watch:
-    """Watches all participants of a run.
+    """Watches all participants of a run, from the start of the first to the end of the last.
 
     Parameters
     ----------
-    idle : seconds after which a run in which nobody computes is ended; 0 for never.
     folder : the folder of the run, for what others need to watch it too.
+    strict : whether a time window that does not converge ends the run.
     """
 
     def __init__(
-        self, processes: Processes, monitors: Sequence[Monitor], display: Display, idle: float, folder: Path
+        self,
+        processes: Processes,
+        starter: Starter,
+        display: Display,
+        folder: Path,
+        limits: Limits,
+        *,
+        strict: bool = False,
     ) -> None:
         self.processes = processes
-        self.monitors = list(monitors)
+        self.starter = starter
         self.display = display
         self.begun = time.monotonic()
+        self.strict = strict
         self._meter = Meter()
         self._recorder = Recorder(folder)
-        self._idle = _Idle(processes, idle)
+        self._vigil = Vigil(processes.token, limits)
         self._looked = self.begun
         self._errors: dict[str, float] = {}
         self._hung: set[str] = set()
+        self._ranks: dict[str, dict[int, int]] = {}
+
+    @property
+    def monitors(self) -> list[Monitor]:
+        """Of the participants that have been started."""
+        return self.starter.monitors
 
     def run(self) -> Outcome:
-        """Return when every participant has ended, by itself or because one of them failed."""
+        """Start the participants; return when all have ended, by themselves or because one of them failed."""
+        try:
+            outcome = self._follow()
+        except StartError as error:
+            self._stopped()
+            return Outcome("failed", error.name, str(error))
         self._record()
-        while self.processes.running:
-            ended = self.processes.wait(min(0.2, LINGER_SECONDS))
+        return outcome
+
+    def _follow(self) -> Outcome:
+        while self.starter.waiting or self.processes.running:
+            if self.starter.waiting and self.starter.start(time.monotonic()):
+                self._record()
+            ended = self.processes.wait(0.2)
             if self.display.due():
                 self.show()
             if ended:
@@ -67,6 +90,8 @@ class Watch:
             if any(p.status != 0 for p in ended):
                 return self._failed()
             now = time.monotonic()
+            if now - self.begun < _RANK_SECONDS:
+                self._see_ranks()
             if now - self._looked >= _LOOK_SECONDS:
                 self._looked = now
                 self._record()
@@ -74,20 +99,33 @@ class Watch:
                 if outcome is not None:
                     return outcome
         endings = self.endings()
-        return self._judged(failure.judge(endings)) if any(e.failed for e in endings) else Outcome("well")
+        if any(e.failed for e in endings):
+            return self._judged(failure.judge(endings))
+        return self._diverged() or Outcome("well")
 
     def show(self) -> None:
         """Show where everybody stands."""
         self.display.show(standings(self.monitors, self._meter), time.monotonic() - self.begun)
+
+    def endings(self) -> list[Ending]:
+        """Return how every participant ended."""
+        return [
+            replace(m.ending(), hung=m.process.name in self._hung, ranks=self._ranks.get(m.process.name, {}))
+            for m in self.monitors
+        ]
 
     def _record(self) -> None:
         """Leave in the folder of the run what those need who watch it from elsewhere."""
         roots = {m.process.name: m.process.pid for m in self.monitors if m.process.running}
         self._recorder.update([m.process for m in self.monitors], self._meter.read(roots))
 
-    def endings(self) -> list[Ending]:
-        """Return how every participant ended."""
-        return [replace(m.ending(), hung=m.process.name in self._hung) for m in self.monitors]
+    def _see_ranks(self) -> None:
+        """Note which process is which rank, until all have been seen."""
+        if all(len(self._ranks.get(name, {})) >= count for name, count in self.starter.ranks.items()):
+            return
+        for process, (name, rank) in census.ranks(census.members(self.processes.token)).items():
+            if name in self.starter.ranks:
+                self._ranks.setdefault(name, {})[process] = rank
 
     def _look(self, now: float) -> Outcome | None:
         """Look for what the end of a process does not tell."""
@@ -95,26 +133,41 @@ class Watch:
             lingering = monitor.process.running and monitor.ending().reported
             if lingering and now - self._errors.setdefault(monitor.process.name, now) >= ERROR_SECONDS:
                 return self._failed()  # it reported an error and hangs at its end
-        gone = {m.process.name: m for m in self.monitors if not m.process.running}
+        gone = {m.process.name for m in self.monitors if not m.process.running}
         for monitor in self.monitors:
             missing = failure.waits_for(monitor.process.log, gone) if monitor.process.running else None
             if missing is not None:
                 return self._judged(failure.never_came(missing, monitor.process.name, self._stopped()))
-        idle = self._idle.seconds(now)
-        if idle >= ERROR_SECONDS:
+        hang = self._vigil.look(now, self.monitors, complete=not self.starter.waiting)
+        if self._vigil.idle_seconds(now) >= ERROR_SECONDS:
             self._hung = {m.process.name for m in self.monitors if m.process.running and failure.raised(m.process.log)}
             if self._hung:
                 return self._failed()
-        if 0.0 < self._idle.limit(bool(gone)) <= idle:
-            message = failure.idle(self._idle.limit(bool(gone)), self._stopped())
-            return Outcome("idle", "", message)
-        return None
+        return self._diverged() if hang is None else self._hangs(hang)
 
     def _failed(self) -> Outcome:
-        deadline = time.monotonic() + LINGER_SECONDS
-        while self.processes.running and time.monotonic() < deadline:
+        begun = time.monotonic()
+        while self.processes.running and time.monotonic() - begun < LINGER_SECONDS:
+            self.processes.wait(0.1)
+        while self._accused() and time.monotonic() - begun < ERROR_SECONDS:  # its launcher takes its time
             self.processes.wait(0.1)
         return self._judged(failure.judge(self._stopped()))
+
+    def _accused(self) -> bool:
+        """Return whether somebody complains of the end of a participant that has not been seen to end."""
+        by_name = {e.name: e for e in self.endings()}
+        running = {p.name for p in self.processes.running}
+        return any(failure.complaint(e, by_name) in running for e in by_name.values() if e.failed)
+
+    def _hangs(self, hang: Hang) -> Outcome:
+        return Outcome("hung", hang.culprit, failure.hang(hang.culprit, hang.why, hang.waiting, self._stopped()))
+
+    def _diverged(self) -> Outcome | None:
+        problem = divergence.first(self.monitors, self.starter.configuration) if self.strict else None
+        if problem is None:
+            return None
+        self._stopped()
+        return Outcome("diverged", "", problem)
 
     def _stopped(self) -> list[Ending]:
         self.processes.stop()
@@ -122,27 +175,7 @@ class Watch:
         return self.endings()
 
     def _judged(self, verdict: Verdict) -> Outcome:
-        return Outcome("failed", verdict.culprit, verdict.message)
-
-
-class _Idle:
-    """Notices when nobody in a run has used the processor for a while; one that computes always has."""
-
-    def __init__(self, processes: Processes, limit: float) -> None:
-        self._processes = processes
-        self._limit = limit
-        self._since = time.monotonic()
-        self._used = 0.0
-
-    def limit(self, partner_gone: bool) -> float:
-        """Return the seconds that are allowed; fewer where a participant has ended already."""
-        return min(self._limit, IDLE_AFTER_END_SECONDS) if partner_gone else self._limit
-
-    def seconds(self, now: float) -> float:
-        """Return for how long nobody has computed; 0 where the system does not tell."""
-        used = processor_seconds(self._processes.token)
-        if used is None:
-            return 0.0
-        if used < self._used or used - self._used > _IDLE_SHARE * max(now - self._since, _LOOK_SECONDS):
-            self._since, self._used = now, used
-        return now - self._since
+        message = verdict.message
+        for name in self.starter.waiting:
+            message += f"\n{name} had not been started yet"
+        return Outcome("failed", verdict.culprit, message)

@@ -1,7 +1,7 @@
 """A scripted participant: python partner.py MISDEED WINDOW [PAUSE]
 
-MISDEED is what it does in that time window: none, raise, exit-early, sleep, kill (itself), say-nothing (never connects
-but ends well), hang-at-exit (raises, and takes its time to end).
+MISDEED is what it does in that time window: none, raise, exit-early, sleep, spin (computes for ever), kill (itself),
+say-nothing (never connects but ends well), hang-at-exit (raises, and takes its time to end).
 """
 
 import os
@@ -21,6 +21,8 @@ def misbehave(misdeed):
         sys.exit(0)
     if misdeed == "sleep":
         time.sleep(1000)
+    while misdeed == "spin":
+        pass
     if misdeed == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     if misdeed == "hang-at-exit":
