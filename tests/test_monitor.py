@@ -106,8 +106,8 @@ def test_all_wait_for_too_long():
 def test_in_a_multi_scheme_all_wait_for_the_controller():
     scheme = replace(PAIR.schemes[0], kind="multi", participants=("A", "B", "C"), controller="B")
     configuration = replace(PAIR, schemes=(scheme,))
-    assert monitor._partners(configuration, "A") == ("B",)
-    assert monitor._partners(configuration, "B") == ("A", "C")
+    assert monitor.partners(configuration, "A") == ("B",)
+    assert monitor.partners(configuration, "B") == ("A", "C")
 
 
 def test_the_time_left_does_not_count_the_start_and_goes_down_inside_a_window():

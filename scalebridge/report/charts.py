@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from scalebridge.report import axes
 from scalebridge.report.axes import Axis
-from scalebridge.report.html import Markup, data, join, number, tag
+from scalebridge.report.html import Markup, data, number, tag
 
 COLORS = 8
 MOST_POINTS = 1500  # of one line; more than there are pixels
@@ -30,6 +30,7 @@ class Line:
     limit : whether it is a bound and not a result: it is drawn dashed, in the colour `color`.
     color : number of its colour; by default its place among the lines.
     markers : whether each point is marked.
+    fade : how strong the colour is, from 0 to 1.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Line:
     limit: bool = False
     color: int | None = None
     markers: bool = False
+    fade: float = 1.0
 
 
 def lines(
@@ -51,6 +53,7 @@ def lines(
     height: int = 260,
     shades: Sequence[tuple[float, float]] = (),
     note: str = "",
+    keys: bool = True,
 ) -> Markup:
     """Return a chart of lines.
 
@@ -60,6 +63,7 @@ def lines(
     width, height : of the drawing, which is scaled to the page [pixels].
     shades : intervals of x behind the lines, such as every second time window.
     note : a sentence below the caption.
+    keys : whether there is a legend.
     """
     drawn = [thinned(line) for line in drawn]
     xs = [v for line in drawn for v in line.x]
@@ -82,7 +86,7 @@ def lines(
         "xLabel": x_label,
         "lines": [{"name": o.name, "x": list(o.x), "y": list(o.y), "color": _color(o, i)} for i, o in enumerate(drawn)],
     }
-    return figure(caption, inner, width, height, values, legend(drawn), note)
+    return figure(caption, inner, width, height, values, legend(drawn) if keys else Markup(""), note)
 
 
 def bars(
@@ -141,7 +145,7 @@ def figure(
     svg = tag(
         "svg",
         inner,
-        tag("line", class_="cursor", y1=TOP, y2=height - BOTTOM),
+        tag("line", class_="cursor"),
         viewBox=f"0 0 {number(width)} {number(height)}",
         role="img",
         aria_label=caption,
@@ -189,7 +193,9 @@ def thinned(line: Line, most: int = MOST_POINTS) -> Line:
         piece = [i for i in range(begin, min(begin + size, n)) if math.isfinite(line.y[i])] or [begin]
         kept += sorted({min(piece, key=line.y.__getitem__), max(piece, key=line.y.__getitem__)})
     kept = sorted({0, n - 1, *kept})
-    return Line(line.name, [line.x[i] for i in kept], [line.y[i] for i in kept], line.limit, line.color, False)
+    return Line(
+        line.name, [line.x[i] for i in kept], [line.y[i] for i in kept], line.limit, line.color, False, line.fade
+    )
 
 
 def _line(line: Line, across: Axis, up: Axis, place: int) -> list[Markup]:
@@ -203,7 +209,8 @@ def _line(line: Line, across: Axis, up: Axis, place: int) -> list[Markup]:
             path.append(f"{pen}{number(point[0])} {number(point[1])}")
         pen = "M" if point is None else "L"
     color = f"c{_color(line, place)}"
-    parts = [tag("path", d="".join(path), class_=f"{'limit' if line.limit else 'curve'} {color}")]
+    fade = f"{0.15 + 0.85 * line.fade:.2f}" if line.fade < 1.0 else None
+    parts = [tag("path", d="".join(path), class_=f"{'limit' if line.limit else 'curve'} {color}", opacity=fade)]
     alone = line.markers or sum(p is not None for p in points) == 1
     if alone:
         dots = [tag("circle", cx=p[0], cy=p[1], r=2.2) for p in points if p is not None]
@@ -217,6 +224,3 @@ def _color(line: Line, place: int) -> int:
 
 def _key(classes: str, name: str) -> Markup:
     return tag("span", tag("i", class_=classes, aria_hidden="true"), name, class_="key")
-
-
-__all__ = ["Line", "bars", "figure", "frame", "join", "legend", "lines", "thinned"]

@@ -1,0 +1,124 @@
+"""How the coupling converged: residuals against their limits, and how many iterations each time window took."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from scalebridge.report import charts
+from scalebridge.report.charts import Line
+from scalebridge.report.html import Markup, tag
+from scalebridge.report.source import Member, Source
+from scalebridge.runs import history
+from scalebridge.runs.history import Convergence, Iterations
+
+MOST_SHADES = 80  # time windows that can be told apart
+SHOWN_WINDOWS = 40
+
+
+def section(source: Source) -> list[Markup]:
+    """Return the charts of every participant that decides on convergence."""
+    parts: list[Markup] = []
+    for member in source.members:
+        if member.convergence is not None and member.convergence.windows:
+            parts += _residuals(member, member.convergence, source)
+    for member in _counting(source.members):
+        assert member.iterations is not None
+        parts.append(_iterations(member, member.iterations))
+    return parts
+
+
+def _residuals(member: Member, log: Convergence, source: Source) -> list[Markup]:
+    limits = history.limits(source.configuration, member.name) if source.configuration is not None else {}
+    total = list(range(1, len(log.windows) + 1))
+    drawn, inside = [], []
+    for color, (name, values) in enumerate(log.residuals.items()):
+        drawn.append(Line(name, total, values, color=color, markers=len(total) <= 60))
+        if (limit := limits.get(name, math.nan)) > 0.0:
+            drawn.append(Line(f"limit of {name}", [1, len(total)], [limit, limit], limit=True, color=color))
+        if color == 0:
+            inside = _by_window(log, values, limit)
+            first = name
+    note = "one point per iteration" + (", every second time window shaded" if _shades(log) else "")
+    whole = charts.lines(
+        f"Residuals measured by {member.name}",
+        drawn,
+        x_label="iteration since the start",
+        log=True,
+        width=1080,
+        shades=_shades(log),
+        note=note,
+    )
+    found = [tag("div", whole, class_="wide")]
+    if len(inside) > 2:
+        found.append(
+            charts.lines(
+                f"{first} inside the time windows",
+                inside,
+                x_label="iteration of the window",
+                log=True,
+                width=520,
+                height=250,
+                note="early windows are pale, late ones dark",
+                keys=False,
+            )
+        )
+    return found
+
+
+def _by_window(log: Convergence, values: Sequence[float], limit: float) -> list[Line]:
+    """Return one line for each of some time windows, evenly spaced, early ones first."""
+    windows: dict[int, list[int]] = {}
+    for i, window in enumerate(log.windows):
+        windows.setdefault(window, []).append(i)
+    names = list(windows)
+    if len(names) < 2:
+        return []
+    chosen = names[:: math.ceil(len(names) / SHOWN_WINDOWS)]
+    lines = [
+        Line(
+            f"window {name}",
+            [log.iterations[i] for i in windows[name]],
+            [values[i] for i in windows[name]],
+            fade=(k + 1) / len(chosen),
+            color=0,
+        )
+        for k, name in enumerate(chosen)
+    ]
+    longest = max(max(line.x) for line in lines)
+    return [*lines, Line("limit", [1, longest], [limit, limit], limit=True, color=0)] if limit > 0.0 else lines
+
+
+def _shades(log: Convergence) -> list[tuple[float, float]]:
+    """Return where every second time window is."""
+    ends = [i + 1 for i in range(len(log.windows)) if i + 1 == len(log.windows) or log.windows[i + 1] != log.windows[i]]
+    if not 2 <= len(ends) <= MOST_SHADES:
+        return []
+    begins = [1, *(e + 1 for e in ends[:-1])]
+    pieces = zip(begins, ends, strict=True)
+    return [(max(b - 0.5, 1.0), min(e + 0.5, len(log.windows))) for b, e in list(pieces)[1::2]]
+
+
+def _iterations(member: Member, counts: Iterations) -> Markup:
+    marked = [not c for c in counts.converged]
+    return charts.bars(
+        "Iterations per time window",
+        counts.per_window,
+        x_label="time window",
+        marked=marked,
+        legends=("converged", "did not converge") if any(marked) else ("", ""),
+        width=520,
+        height=250,
+        note=f"{sum(counts.per_window)} iterations in {len(counts.per_window)} windows, counted by {member.name}",
+    )
+
+
+def _counting(members: Sequence[Member]) -> list[Member]:
+    """Return participants that counted iterations, one of those that counted the same."""
+    seen: set[tuple[int, ...]] = set()
+    result = []
+    for member in members:
+        if member.iterations is not None and member.iterations.per_window not in seen:
+            seen.add(member.iterations.per_window)
+            result.append(member)
+    return result
