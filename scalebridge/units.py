@@ -1,7 +1,7 @@
 """Quantities with units: "100 mm" to a number in metres, one unit to another, and no surprises on the way.
 
-Numbers are read here and units by pint, which is imported on first need only: it takes half a second, and a
-participant that describes itself has no need of it. Text comes from strangers; what pint would evaluate as arithmetic
+Numbers are read here, units by pint, which is imported on first need only: it takes half a second, and for common ones
+(scalebridge.commonunits) there is no need of it. Text comes from strangers; what pint would evaluate as arithmetic
 (`9**9**9`) is refused before it gets there.
 """
 
@@ -12,6 +12,8 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, overload
+
+from scalebridge import commonunits
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,7 +75,8 @@ def parse_quantity(text: str) -> tuple[float, str]:
 
 def check_unit(unit: str) -> None:
     """Raise UnitError if `unit` is not a unit."""
-    _unit(unit)
+    if commonunits.size(unit) is None:
+        _unit(unit)
 
 
 def compatible(first: str, second: str) -> bool:
@@ -92,6 +95,9 @@ def converter(source: str, target: str) -> Conversion:
     """
     if source == target:
         return Conversion()
+    common = commonunits.conversion(source, target)
+    if common is not None:
+        return Conversion(*common)
     first, second = _unit(source), _unit(target)
     if first.dimensionality != second.dimensionality:
         raise UnitError(f"'{source}' ({_dimension(first)}) cannot be converted to '{target}' ({_dimension(second)})")
