@@ -316,6 +316,7 @@ class FieldOutput:
         alone = self._series.with_name(f"{stem}.pvd")  # DOLFINx numbers the files of a series anew in every process
         with VTKFile(self._comm, str(alone), "w") as file:
             file.write_function(self.functions, time)
+        del file  # writes its series once more when it goes
         self._written.append((time, f"{stem}000000.pvtu"))
         if self._comm.rank == 0:
             alone.unlink()

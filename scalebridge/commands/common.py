@@ -27,10 +27,11 @@ def engine_arguments() -> argparse.ArgumentParser:
     return parser
 
 
-def case_arguments() -> argparse.ArgumentParser:
-    """Return the arguments of every command that works on a case."""
+def case_arguments(*, optional: bool = False) -> argparse.ArgumentParser:
+    """Return the arguments of every command that works on a case; `optional` where it may work on something else."""
     parser = argparse.ArgumentParser(add_help=False, parents=[engine_arguments()])
-    parser.add_argument("case", metavar="CASE", help="a name shown by `scalebridge list`, a folder, or a case.yaml")
+    about = "a name shown by `scalebridge list`, a folder, or a case.yaml"
+    parser.add_argument("case", metavar="CASE", nargs="?" if optional else None, help=about)
     parser.add_argument("--variant", default="", metavar="NAME", help="one of the variants of the case")
     about = "change one value of the case, such as Micro.settings.cells=64; may be given many times"
     parser.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", dest="overrides", help=about)
@@ -58,6 +59,14 @@ def near(file: str) -> str:
     """Return a file below the working folder as seen from there."""
     path = Path(file)
     return str(path.relative_to(Path.cwd())) if path.is_absolute() and path.is_relative_to(Path.cwd()) else file
+
+
+def count(text: str) -> int:
+    """Return a command-line argument as a number of one or more."""
+    value = int(text)
+    if value < 1:
+        raise ValueError
+    return value
 
 
 def seconds(text: str) -> float:
