@@ -11,6 +11,7 @@ from scalebridge.cases.inspection import Inspection
 from scalebridge.commands import common
 from scalebridge.compare import jobs, outfolder
 from scalebridge.compare.comparison import FILE_NAME, Comparison, Side
+from scalebridge.compare.inspections import Inspections
 from scalebridge.compare.jobs import Done, Job
 from scalebridge.compare.results import Results
 from scalebridge.findings import ConfigurationError, Finding, nearest
@@ -84,7 +85,9 @@ def _run(name: str, labels: list[str], todo: dict[str, Job], out: Path) -> int:
 def _tell(name: str, labels: list[str], todo: dict[str, Job], ended: dict[str, Done], out: Path) -> int:
     sides = []
     for label in labels:
-        if label in ended:
+        if label in ended and not ended[label].ran:
+            sides.append(Side(label, ended[label].status, ended[label].reason, None))
+        elif label in ended:
             sides.append(Side.of(out / label, label, ended[label].status, ended[label].reason))
         elif label in todo:
             sides.append(Side(label, None, "not run, or stopped", None))
@@ -154,17 +157,8 @@ def _inspected(given: argparse.Namespace) -> dict[str, Inspection]:
     if case is None:
         raise ConfigurationError(reader.placed(found))
     names = _names(given.variants, case.variants)
-    result: dict[str, Inspection] = {}
-    findings: dict[Finding, None] = {}
-    for label, variant in names.items():
-        asked = argparse.Namespace(case=given.what[0], variant=variant, overrides=given.overrides, engine=given.engine)
-        try:
-            result[label] = common.inspected(asked)
-        except ConfigurationError as error:
-            findings |= dict.fromkeys(error.findings)
-    if findings:
-        raise ConfigurationError(findings)
-    return result
+    asked = {label: (variant, given.overrides) for label, variant in names.items()}
+    return Inspections(file, given.engine).all(asked)
 
 
 def _names(given: str | None, variants: tuple[str, ...]) -> dict[str, str]:

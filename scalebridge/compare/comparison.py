@@ -43,8 +43,6 @@ class Side:
             results = Results(path, label)
         except ConfigurationError as error:
             return cls(label, status, reason or error.findings[0].message, None)
-        if status is not None and results.status != status:
-            return cls(label, status, reason, None)  # what is in the folder is an earlier run
         return cls(label, results.status, "" if results.status == 0 else results.ended, results)
 
     @property

@@ -20,6 +20,7 @@ from scalebridge.runs.processes import Process, Processes
 from scalebridge.runs.run import CHECK_FAILED, WELL
 
 FINISHED = (WELL, CHECK_FAILED)  # the run went to its end, whatever its checks say
+CRASHED = 70  # EX_SOFTWARE of sysexits.h
 _GRACE = 4.5  # seconds for a hub to stop its participants and write its summary
 _MOST_REASON = 300
 
@@ -36,12 +37,21 @@ class Job:
 
 @dataclass(frozen=True)
 class Done:
-    """How a run ended: exit status, wall seconds, and why in one line where it did not end well."""
+    """How a run ended.
+
+    Attributes
+    ----------
+    status : exit status of the hub; CRASHED where that ended without having run anything, and without a reason.
+    wall : seconds.
+    reason : why it did not end well, in one line.
+    ran : whether what is in the folder now is of this run.
+    """
 
     job: Job
     status: int
     wall: float
     reason: str
+    ran: bool
 
 
 def execute(jobs: Sequence[Job], *, at_once: int = 1, threads: int = 0, stop: bool = False) -> Iterator[Done]:
@@ -56,15 +66,18 @@ def execute(jobs: Sequence[Job], *, at_once: int = 1, threads: int = 0, stop: bo
     environment = _environment(threads)
     waiting = list(jobs)
     running: dict[str, Job] = {}
+    before: dict[str, int | None] = {}
     with Processes() as processes:
         try:
             while waiting or running:
                 while waiting and len(running) < at_once:
                     job = waiting.pop(0)
                     running[job.name] = job
+                    before[job.name] = _identity(job.folder)
                     _start(processes, job, environment)
                 for process in processes.wait(1.0):
-                    done = _done(running.pop(process.name), process)
+                    job = running.pop(process.name)
+                    done = _done(job, process, ran=_identity(job.folder) not in (None, before[job.name]))
                     if stop and done.status not in FINISHED:
                         waiting.clear()
                     yield done
@@ -118,17 +131,27 @@ def _environment(threads: int) -> dict[str, str]:
     return result
 
 
-def _done(job: Job, process: Process) -> Done:
+def _identity(folder: Path) -> int | None:
+    """Return what tells a folder from one that stood in its place before and was moved aside."""
+    try:
+        return folder.stat().st_ino
+    except OSError:
+        return None
+
+
+def _done(job: Job, process: Process, *, ran: bool) -> Done:
     status = process.status if process.status is not None else -1
-    wall = (process.ended or time.monotonic()) - process.begun
-    return Done(job, status, round(wall, 3), "" if status == WELL else _reason(job, status))
+    if not ran and status in FINISHED:
+        status = CRASHED
+    wall = round((process.ended or time.monotonic()) - process.begun, 3)
+    return Done(job, status, wall, "" if status == WELL else _reason(job, ran=ran), ran)
 
 
-def _reason(job: Job, status: int) -> str:
+def _reason(job: Job, *, ran: bool) -> str:
     """Return why a run did not end well, in one line: from its summary, else from what it printed."""
     try:
-        summary = json.loads((job.folder / "summary.json").read_text(encoding="utf-8"))
-        if summary["status"] == status:  # else that of an earlier run: this one did not come to have a folder
+        if ran:
+            summary = json.loads((job.folder / "summary.json").read_text(encoding="utf-8"))
             return str(summary["ended"]).splitlines()[0][:_MOST_REASON]
     except (OSError, ValueError, LookupError):
         pass  # it did not come to write one

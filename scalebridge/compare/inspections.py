@@ -1,0 +1,87 @@
+"""Looks many variations of one case over: what a module says of itself is asked once, whatever its settings are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from scalebridge.cases import reader, scaling
+from scalebridge.cases.describe import Description, Questions
+from scalebridge.cases.inspection import Inspection, inspect
+from scalebridge.findings import ConfigurationError, Finding, Findings
+
+
+class Inspections:
+    """Inspects variations of the case in a file; remembers what the modules answered.
+
+    Parameters
+    ----------
+    engine : the engine, "auto", "embedded" or "precice".
+    """
+
+    def __init__(self, file: Path, engine: str) -> None:
+        self.file = file
+        self._engine = engine
+        self._answers: dict[str, Description] = {}
+        self._scaling: dict[str, list[Finding]] = {}
+
+    def __call__(self, variant: str, overrides: Sequence[str]) -> Inspection:
+        """Return what was found. Raises ConfigurationError, EngineError."""
+        case, found = reader.read(self.file, variant, overrides)
+        if case is None:
+            raise ConfigurationError(reader.placed(found))
+        inspection = inspect(case, self._engine, found, ask=self._ask, check_scaling=self._check_scaling)
+        self._engine = inspection.engine.name  # what "auto" means is looked for once
+        return inspection
+
+    def all[K](self, asked: Mapping[K, tuple[str, Sequence[str]]]) -> dict[K, Inspection]:
+        """Inspect many variations, variant and overrides by name. Raises ConfigurationError with the errors of all."""
+        result: dict[K, Inspection] = {}
+        findings: dict[Finding, None] = {}
+        for name, (variant, overrides) in asked.items():
+            try:
+                result[name] = self(variant, overrides)
+            except ConfigurationError as error:
+                findings |= dict.fromkeys(error.findings)
+        if findings:
+            raise ConfigurationError(findings)
+        return result
+
+    def _ask(self, modules: Iterable[str], environment: Mapping[str, str], folder: Path) -> _Remembered:
+        modules = list(modules)
+        new = [module for module in modules if module not in self._answers]
+        return _Remembered(self._answers, modules, Questions(new, environment, folder))
+
+    def _check_scaling(
+        self,
+        file: Path,
+        coupling: Path | None,
+        descriptions: Mapping[str, Mapping[str, Any]],
+        unknown: Iterable[str],
+        environment: Mapping[str, str],
+    ) -> list[Finding]:
+        unknown = list(unknown)
+        key = json.dumps([str(file), str(coupling), descriptions, unknown], sort_keys=True, default=str)
+        if key not in self._scaling:
+            self._scaling[key] = scaling.check(file, coupling, descriptions, unknown, environment)
+        return self._scaling[key]
+
+
+class _Remembered:
+    """Answers of modules, some of them known already."""
+
+    def __init__(self, known: dict[str, Description], modules: Sequence[str], questions: Questions) -> None:
+        self._known = known
+        self._modules = modules
+        self._questions = questions
+
+    def answers(self, findings: Findings, places: Mapping[str, tuple[int, str]]) -> dict[str, Description]:
+        """Return module -> description, and note the modules that give none at their (line, key)."""
+        self._known.update(self._questions.answers(findings, places))
+        return {module: self._known[module] for module in self._modules if module in self._known}
+
+    def cancel(self) -> None:
+        """Stop asking."""
+        self._questions.cancel()
