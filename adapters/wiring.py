@@ -103,6 +103,12 @@ class Wiring:
             return None
         return "gives" if any(exchange.sender == self.name for exchange in late) else "takes"
 
+    @property
+    def left_by_iterations(self) -> float:
+        """The largest relative change of data that the iterations of a window may leave; 0 where none is limited."""
+        measures = [m for scheme in self.config.schemes_of(self.name) for m in scheme.measures]
+        return max((m.limit for m in measures if m.kind == "relative"), default=0.0)
+
     def require_provided(self, mesh: str) -> None:
         """Raise CouplingError unless the participant provides `mesh`."""
         if mesh not in self.participant.provides:

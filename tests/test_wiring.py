@@ -151,3 +151,10 @@ def test_a_start_that_an_acceleration_has_changed_is_refused(tmp_path):
     with pytest.raises(CouplingError, match=told):
         print(mesh.read("Liquid-Fraction").old)
     assert not Wiring(path, "Micro", DOWN, UP).reading("Macro-Mesh", "Temperature").relaxed
+
+
+def test_what_the_iterations_may_leave(wiring, tmp_path):
+    assert wiring().left_by_iterations == 0.0  # its only measure is absolute
+    path = tmp_path / "case.xml"
+    path.write_text(xml().replace("<absolute-convergence-measure", "<relative-convergence-measure"))
+    assert Wiring(path, "Macro", UP, DOWN).left_by_iterations == 1e-12

@@ -51,6 +51,7 @@ class Cell:
     pore_conductivity: float = setting("1 m^2/s", "conductivity k_s of the pores, over their heat capacity", minimum=0)
     grain_conductivity: float = setting("0 m^2/s", "conductivity k_g of the grains, over their capacity", minimum=0)
     tolerance: float = setting(1e-9, "largest error of the phase that is left in a step", above=0, maximum=1e-3)
+    snapshots: int = setting(12, "pictures to keep of the cells, after the one at the start", minimum=0)
     threads: int = setting(1, "parts of the batch that are worked on at the same time", minimum=1)
 
 
