@@ -1,15 +1,15 @@
 """Compare a scaling file with the preCICE configuration it belongs to and with what the participants say of themselves.
 
-    python -m adapters.scaling.check --precice CASE.xml --scaling CASE.scaling.xml --describe Micro=micro.json ...
+    python -m adapters.scaling.check < question.json
 
-prints a JSON list of findings (scalebridge.findings.Finding); the exit status is 0 if there are none, else 1. Without
---precice only what the file itself has wrong is told. --unknown names a participant that could not describe itself:
-what it may give or take is not missed.
+reads an object with "scaling" and "precice", the files (the latter may be null: then only what the former has wrong in
+itself is told), "descriptions", participant -> what it answered to --describe, and "unknown", the participants that gave
+no answer: what they may give or take is not missed. It prints a JSON list of findings (scalebridge.findings.Finding);
+the exit status is 0 if there are none, else 1.
 """
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import json
 import sys
@@ -233,23 +233,12 @@ def _words(field: Field) -> str:
     return f"a {symmetric}{RANKS[field.rank]} per {'grid cell' if field.per == 'grid' else 'point'} [{field.unit}]"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m adapters.scaling.check", description=__doc__)
-    parser.add_argument("--precice", metavar="CASE.xml")
-    parser.add_argument("--scaling", required=True, metavar="CASE.scaling.xml")
-    parser.add_argument("--describe", action="append", default=[], metavar="NAME=FILE")
-    parser.add_argument("--unknown", action="append", default=[], metavar="NAME")
-    given = parser.parse_args(arguments)
-    descriptions = {}
-    for one in given.describe:
-        name, separator, file = one.partition("=")
-        if not separator:
-            parser.error(f"--describe {one}: expected NAME=FILE, the participant's name and its description")
-        descriptions[name] = json.loads(Path(file).read_text(encoding="utf-8"))
+def main() -> int:
+    """Answer the question on standard input; return the exit status."""
+    question = json.load(sys.stdin)
     try:
-        coupling = precice.load(given.precice) if given.precice else None
-        found = check(given.scaling, coupling, descriptions, given.unknown)
+        coupling = precice.load(question["precice"]) if question["precice"] else None
+        found = check(question["scaling"], coupling, question["descriptions"], question["unknown"])
     except ConfigurationError as error:
         found = list(error.findings)
     print(json.dumps([dataclasses.asdict(finding) for finding in found], indent=1))

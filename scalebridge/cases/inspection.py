@@ -7,20 +7,21 @@ part could not be read, what would be compared with it is left out.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from scalebridge import engines
 from scalebridge.cases import agreement, programs, substitutes
-from scalebridge.cases import scaling as scaling_file
 from scalebridge.cases.case import Case
 from scalebridge.cases.describe import Description, Questions
 from scalebridge.cases.lint import lint
 from scalebridge.cases.lint.view import View
 from scalebridge.cases.reader import placed
+from scalebridge.cases.scaling import ScalingCheck
+from scalebridge.cases.substitutes import Substitute
 from scalebridge.embedded import config
 from scalebridge.embedded.config import Configuration, ParticipantConfig
 from scalebridge.engines import Engine
@@ -66,10 +67,26 @@ class Informant(Protocol):
         ...
 
 
+class Judge(Protocol):
+    """Who knows the maps of scaling files: `scalebridge.cases.scaling.ScalingCheck`, or a stand-in in tests."""
+
+    def __call__(
+        self,
+        scaling: Path,
+        coupling: Path | None,
+        descriptions: Mapping[str, Mapping[str, Any]],
+        unknown: Iterable[str] = (),
+    ) -> list[Finding]:
+        """Return what is wrong with a scaling file."""
+        ...
+
+    def cancel(self) -> None:
+        """Stop what is going on."""
+        ...
+
+
 Asking = Callable[[Iterable[str], Mapping[str, str], Path], Informant]
-ScalingCheck = Callable[
-    [Path, Path | None, Mapping[str, Mapping[str, Any]], Iterable[str], Mapping[str, str]], list[Finding]
-]
+Judging = Callable[[Mapping[str, str]], Judge]
 
 
 def environment(case: Case, engine: Engine) -> dict[str, str]:
@@ -86,7 +103,7 @@ def inspect(
     found: Iterable[Finding] = (),
     *,
     ask: Asking = Questions,
-    check_scaling: ScalingCheck = scaling_file.check,
+    judge: Judging = ScalingCheck,
 ) -> Inspection:
     """Look a case over.
 
@@ -94,7 +111,7 @@ def inspect(
     ----------
     requested : the engine, "auto", "embedded" or "precice".
     found : what was found when the case was read; told together with the rest.
-    ask, check_scaling : who knows the participants of ours, and the maps.
+    ask, judge : who knows the participants of ours, and the maps.
 
     Raises
     ------
@@ -103,102 +120,130 @@ def inspect(
     EngineError
         If the engine cannot be used.
     """
-    findings = Findings(case.file, "case-file")
-    findings.found += found
     ours = [p for p in case.participants if p.module]
     others = substitutes.of(ours)
+    modules = [*(p.module for p in ours), *(o.module for o in others)]
     base = environment(case, engines.embedded())
-    with _asked(ask, [*(p.module for p in ours), *(o.module for o in others)], base, case.folder) as informant:
+    with ExitStack() as asked:
+        informant = ask(modules, base, case.folder)
+        asked.callback(informant.cancel)
+        judging = judge(base) if case.scaling else None
+        if judging is not None:
+            asked.callback(judging.cancel)
         engine = engines.choose(requested)
-        configuration, misread = config.read(case.coupling)
-        findings.found += misread
+        looking = _Looking(case, engine, found)
         places = {o.module: o.place for o in others}
         places |= {p.module: (p.lines["run"], f"participants.{p.name}.run") for p in reversed(ours)}
-        answers = informant.answers(findings, places)
-    descriptions = {p.name: answers[p.module] for p in ours if p.module in answers}
-    resolved = {p.name: agreement.resolve(p, descriptions[p.name], findings) for p in ours if p.name in descriptions}
-    on_failure = {
-        p.name: substitutes.resolve(p, descriptions[p.name], answers, findings) for p in ours if p.name in descriptions
-    }
-    programs.check(case, findings)
-    findings.found += agreement.units(descriptions, str(case.coupling))
-    trusted = configuration is not None and all(f.rule in TRUSTED for f in misread)
-    if configuration is not None:
-        if engine.name == "embedded":
+        looking.ask(informant.answers(looking.findings, places))
+        looking.compare()
+        if judging is not None:
+            looking.judge(judging)
+        looking.fit(others)
+    return looking.result()
+
+
+class _Looking:
+    """One case that is looked over, file by file.
+
+    Attributes
+    ----------
+    misread : what is wrong with the preCICE configuration in itself.
+    trusted : whether its names and its data flow are as they were meant, so that conclusions can be drawn.
+    told : module -> what it said of itself; `descriptions` the same by participant.
+    """
+
+    def __init__(self, case: Case, engine: Engine, found: Iterable[Finding]) -> None:
+        self.case, self.engine = case, engine
+        self.findings = Findings(case.file, "case-file")
+        self.configuration, self.misread = config.read(case.coupling)
+        self.findings.found += [*found, *self.misread]
+        self.trusted = self.configuration is not None and all(f.rule in TRUSTED for f in self.misread)
+        self.ours = [p for p in case.participants if p.module]
+        self.told: Mapping[str, Description] = {}
+        self.descriptions: dict[str, Description] = {}
+        self.settings: dict[str, dict[str, Any]] = {}
+        self.on_failure: dict[str, list[Policy]] = {}
+        self._scaled: Callable[[Mapping[str, Description]], list[Finding]] = lambda told: []
+
+    def ask(self, told: Mapping[str, Description]) -> None:
+        """Take down what modules said of themselves, and compare the settings that they are given."""
+        self.told = told
+        self.descriptions = {p.name: told[p.module] for p in self.ours if p.module in told}
+        for participant in self.ours:
+            if (own := self.descriptions.get(participant.name)) is not None:
+                name = participant.name
+                self.settings[name] = agreement.resolve(participant, own, self.findings)
+                self.on_failure[name] = substitutes.resolve(participant, own, told, self.findings)
+
+    def compare(self) -> None:
+        """Compare the case, the configuration and the participants."""
+        case, configuration, findings = self.case, self.configuration, self.findings
+        programs.check(case, findings)
+        findings.found += agreement.units(self.descriptions, str(case.coupling))
+        if configuration is None:
+            return
+        if self.engine.name == "embedded":
             findings.found += config.refusals(configuration)
-        if trusted or _has_all_participants(configuration, misread):
+        if self.trusted or _has_all_participants(configuration, self.misread):
             programs.check_names(case, configuration, findings)
             programs.check_meeting(case, configuration, findings)
-        _compare(case, configuration, descriptions, misread, findings)
-        if trusted:
-            findings.found += lint(_view(case, configuration, descriptions, resolved))
-    unknown = [p.name for p in ours if p.name not in descriptions]
+        for name, description in self.descriptions.items():
+            participant = next((p for p in configuration.participants if p.name == name), None)
+            between = description.kind == "micro" and case.scaling is not None  # the scaling file, with both its sides
+            if participant is not None and not between and _was_read(participant, configuration, self.misread):
+                findings.found += agreement.fields(name, description, configuration)
+        if self.trusted:
+            findings.found += lint(self._view(configuration))
 
-    def scaled(told: Mapping[str, Description]) -> list[Finding]:
-        raw = {name: description.raw for name, description in told.items()}
-        coupling = case.coupling if trusted else None
-        return check_scaling(case.scaling, coupling, raw, unknown, base) if case.scaling is not None else []
+    def judge(self, judge: Judge) -> None:
+        """Check the scaling file."""
+        unknown = [p.name for p in self.ours if p.name not in self.descriptions]
+        coupling = self.case.coupling if self.trusted else None
 
-    def in_place(name: str, other: Description) -> list[Finding]:
-        if configuration is None or not trusted:
-            return []
-        if case.scaling is None:
-            return agreement.fields(name, other, configuration)
-        return [found for found in scaled({**descriptions, name: other}) if found not in known]
+        def scaled(told: Mapping[str, Description]) -> list[Finding]:
+            assert self.case.scaling is not None
+            raw = {name: description.raw for name, description in told.items()}
+            return judge(self.case.scaling, coupling, raw, unknown)
 
-    known = scaled(descriptions)
-    findings.found += known
-    substitutes.fit(others, answers, in_place, findings)
-    distinct = tuple(dict.fromkeys(placed(findings.found)))
-    if errors(distinct) or configuration is None:
-        raise ConfigurationError(distinct)
-    return Inspection(case, engine, configuration, descriptions, resolved, on_failure, distinct)
+        self._scaled = scaled
+        self.findings.found += scaled(self.descriptions)
 
+    def fit(self, others: Sequence[Substitute]) -> None:
+        """Check that models that may stand in for others fit in their place."""
+        known = set(self.findings.found)
 
-@contextmanager
-def _asked(ask: Asking, modules: list[str], base: dict[str, str], folder: Path) -> Iterator[Informant]:
-    informant = ask(modules, base, folder)
-    try:
-        yield informant
-    finally:
-        informant.cancel()
+        def in_place(name: str, other: Description) -> list[Finding]:
+            if self.configuration is None or not self.trusted:
+                return []
+            if self.case.scaling is None:
+                return agreement.fields(name, other, self.configuration)
+            return [found for found in self._scaled({**self.descriptions, name: other}) if found not in known]
 
+        substitutes.fit(others, self.told, in_place, self.findings)
 
-def _view(
-    case: Case,
-    configuration: Configuration,
-    descriptions: Mapping[str, Description],
-    resolved: Mapping[str, Mapping[str, Any]],
-) -> View:
-    delays = {name: agreement.delay(described, resolved[name]) for name, described in descriptions.items()}
-    return View(
-        configuration,
-        kinds={name: described.kind for name, described in descriptions.items()},
-        ranks={p.name: p.ranks for p in case.participants},
-        delays={name: delay for name, delay in delays.items() if delay is not None},
-    )
+    def result(self) -> Inspection:
+        """Return the inspection. Raises ConfigurationError."""
+        found = tuple(dict.fromkeys(placed(self.findings.found)))
+        if errors(found) or self.configuration is None:
+            raise ConfigurationError(found)
+        descriptions, settings = self.descriptions, self.settings
+        return Inspection(self.case, self.engine, self.configuration, descriptions, settings, self.on_failure, found)
+
+    def _view(self, configuration: Configuration) -> View:
+        told = self.descriptions.items()
+        delays = {name: agreement.delay(described, self.settings[name]) for name, described in told}
+        return View(
+            configuration,
+            kinds={name: described.kind for name, described in told},
+            ranks={p.name: p.ranks for p in self.case.participants},
+            delays={name: delay for name, delay in delays.items() if delay is not None},
+        )
 
 
 def _has_all_participants(configuration: Configuration, misread: Iterable[Finding]) -> bool:
     """Say whether the names of the participants are those of the file, though other things in it are wrong."""
     named = all(p.name for p in configuration.participants)
     return named and not any(f.nearest == "participant" or f.key == "<participant>" for f in misread)
-
-
-def _compare(
-    case: Case,
-    configuration: Configuration,
-    descriptions: Mapping[str, Description],
-    misread: list[Finding],
-    findings: Findings,
-) -> None:
-    """Compare what participants of ours say with the parts of the configuration that are about them."""
-    for name, description in descriptions.items():
-        if description.kind == "micro" and case.scaling is not None:
-            continue  # the scaling file stands in between and is checked with both sides
-        participant = next((p for p in configuration.participants if p.name == name), None)
-        if participant is not None and _was_read(participant, configuration, misread):
-            findings.found += agreement.fields(name, description, configuration)
 
 
 def _was_read(participant: ParticipantConfig, configuration: Configuration, misread: Iterable[Finding]) -> bool:
