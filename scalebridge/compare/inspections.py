@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from scalebridge.cases import reader, scaling
+from scalebridge.cases import reader
 from scalebridge.cases.describe import Description, Questions
 from scalebridge.cases.inspection import Inspection, inspect
+from scalebridge.cases.scaling import ScalingCheck
 from scalebridge.findings import ConfigurationError, Finding, Findings
 
 
@@ -25,14 +26,14 @@ class Inspections:
         self.file = file
         self._engine = engine
         self._answers: dict[str, Description] = {}
-        self._scaling: dict[str, list[Finding]] = {}
+        self._judged: dict[str, list[Finding]] = {}
 
     def __call__(self, variant: str, overrides: Sequence[str]) -> Inspection:
         """Return what was found. Raises ConfigurationError, EngineError."""
         case, found = reader.read(self.file, variant, overrides)
         if case is None:
             raise ConfigurationError(reader.placed(found))
-        inspection = inspect(case, self._engine, found, ask=self._ask, check_scaling=self._check_scaling)
+        inspection = inspect(case, self._engine, found, ask=self._ask, judge=self._judge)
         self._engine = inspection.engine.name  # what "auto" means is looked for once
         return inspection
 
@@ -54,19 +55,8 @@ class Inspections:
         new = [module for module in modules if module not in self._answers]
         return _Remembered(self._answers, modules, Questions(new, environment, folder))
 
-    def _check_scaling(
-        self,
-        file: Path,
-        coupling: Path | None,
-        descriptions: Mapping[str, Mapping[str, Any]],
-        unknown: Iterable[str],
-        environment: Mapping[str, str],
-    ) -> list[Finding]:
-        unknown = list(unknown)
-        key = json.dumps([str(file), str(coupling), descriptions, unknown], sort_keys=True, default=str)
-        if key not in self._scaling:
-            self._scaling[key] = scaling.check(file, coupling, descriptions, unknown, environment)
-        return self._scaling[key]
+    def _judge(self, environment: Mapping[str, str]) -> _Judged:
+        return _Judged(self._judged, environment)
 
 
 class _Remembered:
@@ -85,3 +75,33 @@ class _Remembered:
     def cancel(self) -> None:
         """Stop asking."""
         self._questions.cancel()
+
+
+class _Judged:
+    """What is wrong with scaling files, some of it known already; a process is started only for what is not."""
+
+    def __init__(self, known: dict[str, list[Finding]], environment: Mapping[str, str]) -> None:
+        self._known = known
+        self._environment = environment
+
+    def __call__(
+        self,
+        scaling: Path,
+        coupling: Path | None,
+        descriptions: Mapping[str, Mapping[str, Any]],
+        unknown: Iterable[str] = (),
+    ) -> list[Finding]:
+        """Return what is wrong with a scaling file."""
+        unknown = list(unknown)
+        question = [str(scaling), str(coupling), descriptions, unknown, dict(self._environment)]
+        key = json.dumps(question, sort_keys=True, default=str)
+        if key not in self._known:
+            check = ScalingCheck(self._environment)
+            try:
+                self._known[key] = check(scaling, coupling, descriptions, unknown)
+            finally:
+                check.cancel()
+        return self._known[key]
+
+    def cancel(self) -> None:
+        """Stop asking: nothing goes on here between two questions."""

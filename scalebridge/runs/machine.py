@@ -6,8 +6,11 @@ import os
 import platform
 import re
 import sys
+from collections.abc import Mapping
+from functools import cache
 from importlib import metadata
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import scalebridge
@@ -33,17 +36,18 @@ def describe() -> dict[str, Any]:
     }
 
 
-def installed() -> dict[str, str]:
+@cache
+def installed() -> Mapping[str, str]:
     """Return the version of every installed distribution by its normalised name, such as 'mpi4py'."""
     found: dict[str, str] = {}
     for distribution in metadata.distributions(path=sys.path):
         name = distribution.metadata["Name"]
         if name:  # a broken installation has none
             found.setdefault(_SEPARATORS.sub("-", name).lower(), distribution.version)
-    return dict(sorted(found.items()))
+    return MappingProxyType(dict(sorted(found.items())))
 
 
-def versions(packages: dict[str, str] | None = None) -> dict[str, str]:
+def versions(packages: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the versions of what takes part, out of `packages` or of what is installed."""
     packages = installed() if packages is None else packages
     result = {"python": platform.python_version(), "scalebridge": scalebridge.__version__}

@@ -60,7 +60,7 @@ def of(inspection: Inspection, case: Mapping[str, Any]) -> dict[str, Any]:
         "directory": str(Path.cwd()),
         "engine": {"name": engine.name, "version": engine.version, "origin": engine.origin},
         "versions": machine.versions(installed),
-        "installed": installed,
+        "installed": dict(installed),
         "machine": machine.describe(),
         "environment": {name: os.environ[name] for name in VARIABLES if name in os.environ},
         "files": {name: inputs.described(path) for name, path in inputs.files(inspection.case).items()},
