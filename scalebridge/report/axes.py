@@ -39,19 +39,22 @@ class Axis:
         return f"{text} (×{power(self.exponent)})".strip() if self.exponent else text
 
 
-def linear(values: Iterable[float], begin: float, end: float, *, most: int = 6, tight: bool = False) -> Axis:
+def linear(
+    values: Iterable[float], begin: float, end: float, *, most: int = 6, tight: bool = False, whole: bool = False
+) -> Axis:
     """Return a linear axis for the finite ones of `values`, as wide as its outer ticks unless it is `tight`.
 
     Parameters
     ----------
     most : number of ticks at most.
+    whole : only whole numbers are ticks.
     """
     finite = [v for v in values if math.isfinite(v)]
     low, high = (min(finite), max(finite)) if finite else (0.0, 1.0)
     if high - low <= 1e-9 * max(abs(low), abs(high)):
         middle, half = (low + high) / 2, 0.5 * max(abs(low), abs(high)) or 1.0
         low, high = middle - half, middle + half
-    step = _step((high - low) / max(most - 1, 1))
+    step = _step((high - low) / max(most - 1, 1), whole)
     if not tight:
         low, high = step * math.floor(low / step + 1e-9), step * math.ceil(high / step - 1e-9)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
@@ -91,7 +94,9 @@ def short(value: float) -> str:
     return f"{float(mantissa):g}·{power(int(exponent))}".replace("-", "−")
 
 
-def _step(least: float) -> float:
+def _step(least: float, whole: bool) -> float:
     """Return the next round number that is not below `least`."""
+    least = max(least, 1.0) if whole else least
     base: float = 10.0 ** math.floor(math.log10(least))
-    return next(base * factor for factor in (1.0, 2.0, 2.5, 5.0, 10.0) if base * factor >= least * (1 - 1e-9))
+    factors = (1.0, 2.0, 5.0, 10.0) if whole else (1.0, 2.0, 2.5, 5.0, 10.0)
+    return next(base * factor for factor in factors if base * factor >= least * (1 - 1e-9))

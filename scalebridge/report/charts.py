@@ -54,6 +54,7 @@ def lines(
     shades: Sequence[tuple[float, float]] = (),
     note: str = "",
     keys: bool = True,
+    whole: bool = False,
 ) -> Markup:
     """Return a chart of lines.
 
@@ -64,11 +65,12 @@ def lines(
     shades : intervals of x behind the lines, such as every second time window.
     note : a sentence below the caption.
     keys : whether there is a legend.
+    whole : whether x counts something, so that only whole numbers are ticks.
     """
     drawn = [thinned(line) for line in drawn]
     xs = [v for line in drawn for v in line.x]
     ys = [v for line in drawn for v in line.y]
-    across = axes.linear(xs, LEFT, width - RIGHT, most=9, tight=True)
+    across = axes.linear(xs, LEFT, width - RIGHT, most=9, tight=True, whole=whole)
     up = (axes.logarithmic if log else axes.linear)(ys, height - BOTTOM, TOP)
     behind = [
         tag("rect", x=across(a), y=TOP, width=max(across(b) - across(a), 0.0), height=height - TOP - BOTTOM)
@@ -109,7 +111,8 @@ def bars(
     marked : which bars stand out; `legends` says what the others and what these are.
     """
     count = len(heights)
-    across = axes.linear([first - 0.5, first + count - 0.5], LEFT, width - RIGHT, most=9, tight=True)
+    ends = [first - 0.5, first + count - 0.5]
+    across = axes.linear(ends, LEFT, width - RIGHT, most=9, tight=True, whole=True)
     up = axes.linear([0.0, *heights], height - BOTTOM, TOP, most=5)
     one = (width - LEFT - RIGHT) / max(count, 1)
     gap = min(0.2 * one, 4.0)
@@ -119,7 +122,7 @@ def bars(
             x, y = LEFT + i * one + gap / 2, up(value)
             path = f"M{number(x)} {number(height - BOTTOM)}V{number(y)}h{number(one - gap)}V{number(height - BOTTOM)}z"
             paths[bool(marked) and marked[i]].append(path)
-    inner = [frame(across, up, x_label, y_label, whole=True)]
+    inner = [frame(across, up, x_label, y_label)]
     inner += [tag("path", d="".join(paths[False]), class_="bar c0")]
     inner += [tag("path", d="".join(paths[True]), class_="bar bad")] if paths[True] else []
     values = {
@@ -163,7 +166,7 @@ def legend(drawn: Sequence[Line]) -> Markup:
     return tag("div", keys, class_="legend")
 
 
-def frame(across: Axis, up: Axis, x_label: str, y_label: str, *, whole: bool = False) -> Markup:
+def frame(across: Axis, up: Axis, x_label: str, y_label: str) -> Markup:
     """Return grid lines, ticks and labels; the label of the vertical axis stands above it, to be read easily."""
     left, right, bottom, top = across.begin, across.end, up.begin, up.end
     parts = [tag("text", up.label(y_label), x=4, y=top - 9, class_="label")]
@@ -172,8 +175,6 @@ def frame(across: Axis, up: Axis, x_label: str, y_label: str, *, whole: bool = F
         parts += [tag("line", x1=left, x2=right, y1=y, y2=y, class_="grid")]
         parts += [tag("text", text, x=left - 6, y=y + 4, class_="tick end")]
     for value, text in across.ticks:
-        if whole and value != round(value):
-            continue
         x = across(value)
         parts += [tag("line", x1=x, x2=x, y1=bottom, y2=bottom + 4, class_="axis")]
         parts += [tag("text", text, x=x, y=bottom + 16, class_="tick middle")]

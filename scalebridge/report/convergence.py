@@ -30,12 +30,12 @@ def section(source: Source) -> list[Markup]:
 
 def _residuals(member: Member, log: Convergence, source: Source) -> list[Markup]:
     limits = history.limits(source.configuration, member.name) if source.configuration is not None else {}
-    total = list(range(1, len(log.windows) + 1))
+    count = len(log.windows)
     drawn, inside = [], []
     for color, (name, values) in enumerate(log.residuals.items()):
-        drawn.append(Line(name, total, values, color=color, markers=len(total) <= 60))
+        drawn.append(Line(name, *_apart(log, values), color=color, markers=count <= 60))
         if (limit := limits.get(name, math.nan)) > 0.0:
-            drawn.append(Line(f"limit of {name}", [1, len(total)], [limit, limit], limit=True, color=color))
+            drawn.append(Line(f"limit of {name}", [1, count], [limit, limit], limit=True, color=color))
         if color == 0:
             inside = _by_window(log, values, limit)
             first = name
@@ -47,6 +47,7 @@ def _residuals(member: Member, log: Convergence, source: Source) -> list[Markup]
         log=True,
         width=1080,
         shades=_shades(log),
+        whole=True,
         note=note,
     )
     found = [tag("div", whole, class_="wide")]
@@ -61,9 +62,22 @@ def _residuals(member: Member, log: Convergence, source: Source) -> list[Markup]
                 height=250,
                 note="early windows are pale, late ones dark",
                 keys=False,
+                whole=True,
             )
         )
     return found
+
+
+def _apart(log: Convergence, values: Sequence[float]) -> tuple[list[float], list[float]]:
+    """Return the number of every iteration and its value, with a gap between time windows."""
+    x, y = [], []
+    for i, value in enumerate(values):
+        if i and log.windows[i] != log.windows[i - 1]:
+            x.append(math.nan)
+            y.append(math.nan)
+        x.append(i + 1.0)
+        y.append(value)
+    return x, y
 
 
 def _by_window(log: Convergence, values: Sequence[float], limit: float) -> list[Line]:

@@ -17,9 +17,12 @@ from scalebridge.report.html import Markup, tag
 MONO = 6.7  # width of a letter of 11 px in a font of equal widths [pixels]
 SANS = 7.9  # mean width of a bold letter of 14 px
 LINE = 15.0
-GAP = 34.0  # between two columns
-NARROWEST, WIDEST = 104.0, 236.0
+NARROWEST, WIDEST = 84.0, 236.0  # columns
+FEW = 4  # participants; more are drawn closer together, with less about each
+PAGE = 1088.0  # width of the page
+MESHES = 6  # shown of a participant
 MARGIN = 14.0
+SMALL, LARGE = 850.0, 1.25  # a drawing that is narrower than this many pixels is shown larger
 _PACKED = re.compile(r"^(.*)-(\d\d)$")
 
 
@@ -88,7 +91,7 @@ def draw(configuration: Configuration, programs: Mapping[str, str]) -> Markup:
         heads,
         rest,
         viewBox=f"0 0 {columns.total:.0f} {y:.0f}",
-        width=columns.total,
+        width=columns.total * (LARGE if columns.total < SMALL else 1.0),
         role="img",
         aria_label="Coupling graph: " + "; ".join(_sentences(configuration)),
         class_="graph",
@@ -97,48 +100,67 @@ def draw(configuration: Configuration, programs: Mapping[str, str]) -> Markup:
 
 
 def _columns(participants: Sequence[ParticipantConfig], programs: Mapping[str, str]) -> Columns:
-    widths = [NARROWEST]
-    for one in participants:
-        widths.append(len(one.name) * SANS + 24)
-        widths += [len(text) * MONO + 30 for text in (programs.get(one.name, ""), *_meshes(one))]
-    width = min(max(widths), WIDEST if len(participants) <= 4 else 150.0)
-    gap = GAP if len(participants) > 3 else 150.0 if len(participants) == 3 else 260.0
-    pitch = width + gap
-    return Columns(tuple(MARGIN + width / 2 + i * pitch for i in range(len(participants))), width)
+    count = len(participants)
+    if count > FEW:  # as many as fit on a page
+        pitch = max(PAGE / count, NARROWEST + 8.0)
+        width = min(pitch - 8.0, 150.0)
+    else:
+        widths = [NARROWEST]
+        for one in participants:
+            widths.append(len(one.name) * SANS + 24)
+            widths += [len(text) * MONO + 30 for text in (programs.get(one.name, ""), *_meshes(one)[:MESHES])]
+        width = min(max(widths), WIDEST)
+        pitch = width + {1: 0.0, 2: 260.0, 3: 150.0}.get(count, 60.0)
+    return Columns(tuple(MARGIN + width / 2 + i * pitch for i in range(count)), width)
 
 
 def _heads(
     participants: Sequence[ParticipantConfig], programs: Mapping[str, str], columns: Columns
 ) -> tuple[list[Markup], float]:
     """Return the box of every participant with its meshes, and where the boxes end."""
-    most = max(len(_meshes(p)) for p in participants)
-    height = 52.0 + 22.0 * most
+    few = len(participants) <= FEW
+    first = 52.0 if few else 36.0
+    most = max(min(len(_meshes(p)), MESHES + 1) for p in participants)
+    height = first + 22.0 * most
     parts = []
     for i, (one, x) in enumerate(zip(participants, columns.middles, strict=True)):
         left = x - columns.width / 2
         program = programs.get(one.name, "")
+        room, style = columns.width - 12, "name middle" if few else "name small middle"
         parts += [
-            tag("rect", x=left, y=MARGIN, width=columns.width, height=height, rx=8, class_="box"),
+            tag("rect", tag("title", f"{one.name}: {program}"), x=left, y=MARGIN, width=columns.width, height=height,
+                rx=8, class_="box"),
             tag("rect", x=left, y=MARGIN, width=columns.width, height=5, rx=2.5, class_=f"fill c{i % 8}"),
-            _text(one.name, x, MARGIN + 25, columns.width - 16, SANS, "name middle"),
-            _text(program, x, MARGIN + 42, columns.width - 16, MONO, "code dim middle"),
-        ]
-        for k, mesh in enumerate(_meshes(one)):
-            y = MARGIN + 52 + 22 * k
-            own = mesh in one.provides
-            about = "provided by" if own else "received by"
-            pill = tag(
-                "rect", x=left + 8, y=y, width=columns.width - 16, height=18, rx=9, class_="own" if own else "got"
-            )
-            title = tag("title", f"{mesh}, {about} {one.name}")
-            parts.append(tag("g", title, pill, _text(mesh, x, y + 13, columns.width - 30, MONO, "code middle")))
+            _text(one.name, x, MARGIN + 25, room, SANS if few else SANS - 1.2, style),
+        ]  # fmt: skip
+        if few:
+            parts.append(_text(program, x, MARGIN + 42, room, MONO, "code dim middle"))
+        parts += _pills(one, x, MARGIN + first, columns.width)
     return parts, MARGIN + height
+
+
+def _pills(one: ParticipantConfig, x: float, top: float, width: float) -> list[Markup]:
+    """Return the meshes of a participant, those that it receives dashed; of very many the first."""
+    meshes = _meshes(one)
+    parts = []
+    for k, mesh in enumerate(meshes[:MESHES]):
+        y = top + 22 * k
+        own = mesh in one.provides
+        about = tag("title", f"{mesh}, {'provided' if own else 'received'} by {one.name}")
+        pill = tag("rect", x=x - width / 2 + 6, y=y, width=width - 12, height=18, rx=9, class_="own" if own else "got")
+        shown = tag("text", cut(mesh, int((width - 22) / MONO)), x=x, y=y + 13, class_="code middle")
+        parts.append(tag("g", about, pill, shown))
+    if left := meshes[MESHES:]:
+        more = tag("text", tag("title", ", ".join(left)), f"and {len(left)} more", x=x, y=top + 22 * MESHES + 13,
+                   class_="code dim middle")  # fmt: skip
+        parts.append(more)
+    return parts
 
 
 def _title(scheme: SchemeConfig, columns: Columns, y: float) -> tuple[Markup, float]:
     """Return what a scheme is, wrapped to the drawing, and where it ends."""
-    letters = max(int((columns.total - 3 * MARGIN) / 6.6), 20)
-    lines = _wrapped(describe(scheme), letters, " ")
+    letters = max(int((columns.total - 3 * MARGIN) / 6.1), 20)
+    lines = _wrapped(describe(scheme), letters, " · ")
     texts = [tag("text", t, x=MARGIN + 4, y=y + 18 + i * LINE, class_="scheme") for i, t in enumerate(lines)]
     return tag("g", texts), y + 18 + len(lines) * LINE
 
@@ -245,7 +267,8 @@ def _draw(row: Row, columns: Columns, y: float) -> tuple[list[Markup], float]:
 def _draw_mapping(row: Row, columns: Columns, y: float) -> tuple[list[Markup], float]:
     x = columns.middles[row.begin]
     letters = max(int((columns.total - 2 * MARGIN - 24) / MONO), 10)
-    lines = [cut(line, letters) for line in row.lines]
+    several = row.lines if len(columns.middles) <= FEW else (": ".join(row.lines),)
+    lines = [cut(line, letters) for line in several]
     width = max(len(line) for line in lines) * MONO + 22
     height = len(lines) * LINE + 8
     middle = min(max(x, MARGIN + width / 2), columns.total - MARGIN - width / 2)
@@ -273,7 +296,7 @@ def _joined(names: Sequence[str], letters: int) -> list[str]:
 def _wrapped(text: str, letters: int, between: str) -> list[str]:
     lines = [""]
     for word in text.split(between):
-        if lines[-1] and len(lines[-1]) + len(word) + 1 > letters:
+        if lines[-1] and len(lines[-1]) + len(word) + len(between) > letters:
             lines.append(word)
         else:
             lines[-1] = f"{lines[-1]}{between}{word}" if lines[-1] else word

@@ -13,7 +13,7 @@ from scalebridge.report.charts import figure
 from scalebridge.report.html import Markup, number, tag
 from scalebridge.report.source import Array, Member, Worked
 
-BINS = 360
+BINS = 450
 WIDTH = 1080
 LANE, PITCH = 26, 36
 LEFT, RIGHT, TOP, BOTTOM = 150, 16, 8, 40
