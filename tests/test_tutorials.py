@@ -51,3 +51,14 @@ def test_phase_change_with_resolved_salt(tmp_path):
     assert temperature.max() == pytest.approx(283.15)
     volumes = pyvista.read(max((tmp_path / "run" / "Micro" / "snapshots").glob("*.vti")))
     assert 0.0 <= volumes["liquid-indicator"].min() <= volumes["liquid-indicator"].max() == 1.0
+
+
+def test_two_scale_heat_conduction_repeats_the_record(tmp_path):
+    summary = run("two-scale-heat-conduction", tmp_path / "run")
+    recorded = json.loads((ROOT / "tutorials" / "two-scale-heat-conduction" / "reference" / "checks.json").read_text())
+    assert values(summary).keys() == recorded.keys()
+    for name, value in values(summary).items():
+        if name.startswith(("K00", "porosity", "rate")):
+            assert value == pytest.approx(recorded[name], rel=1e-6)
+    assert summary["participants"]["Macro"]["windows_not_converged"] == 0
+    assert (tmp_path / "run" / "two-scale-heat-conduction.png").stat().st_size > 10_000

@@ -72,9 +72,9 @@ def draw_volumes(figure, shots):
             cell.set(xticks=[], yticks=[])
             for side in cell.spines.values():
                 side.set_color("#c8d4dc")
-            if row is axes[-1]:
-                cell.set_xlabel(f"x = {x[place]:.1f} cm", fontsize="small")
         row[0].set_ylabel(f"{float(shot['time']) / 60:.0f} min", rotation=0, ha="right", va="center")
+    for cell, place in zip(axes[-1], places, strict=True):
+        cell.set_xlabel(f"x = {x[place]:.1f} cm", fontsize="small")
     bar = figure.colorbar(plt.cm.ScalarMappable(norm, BRINE), ax=axes, shrink=0.6, pad=0.01)
     bar.set_label("salinity of the brine [g/kg]")
 
