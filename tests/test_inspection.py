@@ -112,9 +112,13 @@ def test_fields(folder, monkeypatch, changes, message):
 
 
 def test_strategies_of_micro_models(folder, monkeypatch):
-    tell(monkeypatch, kind="micro", controls={"Beta": {"unit": "K"}}, observables={"Alpha": {"unit": "K"}})
-    assert look(folder, "Left.strategy=concurrent").descriptions["Left"].kind == "micro"
-    (found,) = findings(folder, "Left.strategy=concurent")
+    tell(monkeypatch, kind="micro", controls={"Alpha": {"unit": "K"}}, observables={"Beta": {"unit": "K"}})
+    micro = "Right.command=null", "Right.run=teller"
+    change(folder / "coupling.xml", 'from="Left" to="Right" />', 'from="Left" to="Right" initialize="true" />')
+    found = look(folder, *micro, "Right.strategy=concurrent", variant="")
+    assert found.descriptions["Right"].kind == "micro"
+    assert found.findings == ()
+    (found,) = findings(folder, *micro, "Right.strategy=concurent", variant="")
     assert found.endswith("no strategy 'concurent'; expected concurrent. Did you mean 'concurrent'?")
 
 
@@ -147,8 +151,6 @@ def test_participants_that_cannot_meet(folder):
     look(folder, "Right.directory=.", "Left.directory=.", variant="")
 
 
-def test_ranks_need_a_launcher(folder, monkeypatch, tmp_path):
-    monkeypatch.setattr("sys.executable", "/nowhere/python")
-    monkeypatch.setenv("PATH", "/nowhere")
-    (found,) = findings(folder, "Right.ranks=2")
-    assert "participants.Right.ranks: 2 ranks need a launcher, and mpiexec is neither beside" in found
+def test_ranks_need_a_launcher(folder):
+    (found,) = findings(folder, "Right.ranks=2", "Right.launcher=no-such-launcher -n {ranks}")
+    assert "Right.launcher: 2 ranks need a launcher, and there is no program no-such-launcher; expected an MPI" in found

@@ -10,10 +10,10 @@ import pytest
 import xmlschema
 
 from adapters.scaling import config, maps, schema
-from adapters.scaling.check import check, main
+from adapters.scaling.check import check
 from scalebridge.embedded import config as precice
 from scalebridge.fields import Field
-from scalebridge.findings import ConfigurationError
+from scalebridge.findings import ConfigurationError, Finding
 
 XSD = Path(__file__).parent.parent / "precice-config" / "scaling.xsd"
 
@@ -300,8 +300,10 @@ def test_data_that_nobody_serves(tmp_path):
     assert checked(tmp_path, text) == [
         "case.scaling.xml: <scaling>: control 'temperature' of Micro gets no value; expected "
         '<downscale data="..." to="temperature" ... />',
-        'case.xml:28: <read-data name="Temperature">: Micro reads it, but no <downscale> of case.scaling.xml serves it',
-        'case.xml:29: <write-data name="Fraction">: Micro writes it, but no <upscale> of case.scaling.xml serves it',
+        'case.xml:28: <read-data name="Temperature">: Micro reads it, but no <downscale> of case.scaling.xml serves '
+        'it. Add <downscale data="Temperature" ... /> to case.scaling.xml',
+        'case.xml:29: <write-data name="Fraction">: Micro writes it, but no <upscale> of case.scaling.xml serves '
+        'it. Add <upscale data="Fraction" ... /> to case.scaling.xml',
     ]
 
 
@@ -434,40 +436,55 @@ def test_a_three_dimensional_volume_on_a_plane_mesh(tmp_path):
 # As a command ---------------------------------------------------------------------------------------------------------
 
 
-def run(tmp_path, text=GOOD, case=CASE):
+def ask(tmp_path, text=GOOD, case=CASE, descriptions=None, unknown=()):
+    """Ask the command; return its exit status and its findings."""
     (tmp_path / "case.scaling.xml").write_text(text)
-    (tmp_path / "case.xml").write_text(case)
-    arguments = ["--precice", str(tmp_path / "case.xml"), "--scaling", str(tmp_path / "case.scaling.xml")]
-    for name, told in describe().items():
-        (tmp_path / f"{name}.json").write_text(json.dumps(told))
-        arguments += ["--describe", f"{name}={tmp_path / name}.json"]
-    return arguments
+    if case is not None:
+        (tmp_path / "case.xml").write_text(case)
+    question = {
+        "scaling": str(tmp_path / "case.scaling.xml"),
+        "precice": str(tmp_path / "case.xml") if case is not None else None,
+        "descriptions": describe() if descriptions is None else descriptions,
+        "unknown": list(unknown),
+    }
+    command = [sys.executable, "-m", "adapters.scaling.check"]
+    done = subprocess.run(command, input=json.dumps(question), capture_output=True, text=True)
+    assert done.stderr == ""
+    return done.returncode, [Finding(**finding) for finding in json.loads(done.stdout)]
 
 
 def test_the_command_prints_findings_as_json(tmp_path):
-    arguments = run(tmp_path, swap(GOOD, ('from="indicator"', 'from="indicater"')))
-    done = subprocess.run([sys.executable, "-m", "adapters.scaling.check", *arguments], capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (1, "")
-    (finding,) = json.loads(done.stdout)
-    assert set(finding) == {"file", "line", "key", "message", "expected", "nearest"}
-    assert (finding["line"], finding["nearest"]) == (4, "indicator")
+    status, (finding,) = ask(tmp_path, swap(GOOD, ('from="indicator"', 'from="indicater"')))
+    assert status == 1
+    assert (finding.line, finding.nearest) == (4, "indicator")
+    assert (finding.severity, finding.rule) == ("error", "scaling")
 
 
-def test_the_command_on_good_files(tmp_path, capsys):
-    assert main(run(tmp_path)) == 0
-    assert json.loads(capsys.readouterr().out) == []
+def test_the_command_on_good_files(tmp_path):
+    assert ask(tmp_path) == (0, [])
 
 
-def test_the_command_on_a_bad_precice_configuration(tmp_path, capsys):
-    assert main(run(tmp_path, case="<precice-configuration/>x")) == 1
-    (finding,) = json.loads(capsys.readouterr().out)
-    assert finding["file"].endswith("case.xml")
+def test_the_command_on_a_bad_precice_configuration(tmp_path):
+    status, (finding,) = ask(tmp_path, case="<precice-configuration/>x")
+    assert status == 1
+    assert finding.file.endswith("case.xml")
 
 
-def test_the_command_wants_names_for_descriptions(capsys):
-    with pytest.raises(SystemExit, match="2"):
-        main(["--precice", "a", "--scaling", "b", "--describe", "micro.json"])
-    assert "--describe micro.json: expected NAME=FILE" in capsys.readouterr().err
+def test_without_a_configuration_the_file_alone_is_checked(tmp_path):
+    """What it has wrong in itself is told; that a field or data are missing cannot be known."""
+    text = swap(GOOD, ('map="uniform"', 'map="unifrom"'), ('data="Fraction"', 'data="Fractoin"'))
+    status, (finding,) = ask(tmp_path, text, case=None)
+    assert (status, finding.nearest) == (1, "uniform")
+
+
+def test_nothing_is_missed_that_an_unknown_participant_may_give(tmp_path):
+    told = {name: description for name, description in describe().items() if description["kind"] != "micro"}
+    assert ask(tmp_path, descriptions=told, unknown=["Micro"]) == (0, [])
+    text = swap(GOOD, ('data="Fraction"', 'data="Fractoin"'))
+    status, found = ask(tmp_path, text, descriptions=told, unknown=["Micro"])
+    assert status == 1
+    assert [f.nearest for f in found] == ["Fraction"]
+    assert len(ask(tmp_path, descriptions=told)[1]) > 1
 
 
 # The files of this repository -----------------------------------------------------------------------------------------
