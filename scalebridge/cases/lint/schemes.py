@@ -76,8 +76,8 @@ def participants_do_not_wait_in_a_circle(view: View) -> Iterator[Finding]:
         path = _path(after, second, first)
         after.setdefault(first, set()).add(second)
         if path is not None:
-            circle = " waits for ".join([*reversed([first, *path]), ""]).strip()
-            message = f"the serial schemes close a circle: {circle} {path[-1]}, and nobody can begin"
+            circle = " waits for ".join([second, *reversed(path)])
+            message = f"the serial schemes close a circle: {circle}, and nobody can begin"
             fix = "Make one of the schemes parallel, or swap first and second in one of them"
             yield view.error(scheme.line, _key(scheme), message, fix=fix)
 
