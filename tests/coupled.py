@@ -15,7 +15,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ sys.path.insert(0, str(ROOT))
 
 from adapters.case import Case  # noqa: E402
 from adapters.participant import serve  # noqa: E402
+from scalebridge.fallbacks import Policy  # noqa: E402
 from scalebridge.fields import Field  # noqa: E402
 from scalebridge.handout import Handout  # noqa: E402
 
@@ -73,6 +74,7 @@ def start(
     *,
     ranks: int = 1,
     scaling: str | None = None,
+    on_failure: Sequence[Policy] = (),
 ) -> subprocess.Popen[str]:
     """Start one participant of the case `xml` in `folder`/`name`."""
     output = folder / name
@@ -89,6 +91,7 @@ def start(
         output=str(output),
         progress=str(output / "progress.jsonl"),
         settings=dict(settings or {}),
+        on_failure=list(on_failure),
         scaling=str(folder / "scaling.xml") if scaling is not None else None,
         engine=ENGINE,
     ).save(output / "handout.json")
@@ -106,6 +109,7 @@ def run(
     *,
     ranks: Mapping[str, int] | None = None,
     scaling: str | None = None,
+    on_failure: Mapping[str, Sequence[Policy]] | None = None,
     limit: float = 60.0,
     fails: bool = False,
 ) -> dict[str, Result]:
@@ -116,9 +120,8 @@ def run(
     processes = {}
     for name, main in mains.items():
         function, settings = main if isinstance(main, tuple) else (main, {})
-        processes[name] = start(
-            folder, xml, name, function, settings, ranks=(ranks or {}).get(name, 1), scaling=scaling
-        )
+        more = {"ranks": (ranks or {}).get(name, 1), "on_failure": (on_failure or {}).get(name, ())}
+        processes[name] = start(folder, xml, name, function, settings, scaling=scaling, **more)
     deadline = time.monotonic() + limit
     try:
         while any(p.poll() is None for p in processes.values()) and time.monotonic() < deadline:

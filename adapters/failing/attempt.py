@@ -9,6 +9,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +58,7 @@ class Failure:
         text = " ".join((error.message if isinstance(error, MicroError) else str(error)).split())
         kind = type(error).__name__
         trace = error.__traceback__
-        while trace is not None and trace.tb_next is not None and trace.tb_frame.f_code.co_filename == __file__:
+        while trace is not None and trace.tb_next is not None and _is_ours(trace.tb_frame.f_code.co_filename):
             trace = trace.tb_next  # how the row was found is of no interest
         told = "".join(traceback.format_exception(type(error), error, trace))
         return cls(f"{kind}: {text}" if text else kind, kind, told, alone)
@@ -209,6 +210,10 @@ def _note_spoiled(wrong: dict[int, Failure], values: Array, before: Array | None
     for row in np.flatnonzero(~finite.reshape(len(values), -1).all(axis=1)).tolist():
         kind = "NaN" if np.isnan(values[row]).any() else "infinity"
         wrong.setdefault(row, Failure(f"{kind} in {where}", kind, alone=True))
+
+
+def _is_ours(file: str) -> bool:
+    return Path(file).parent == Path(__file__).parent
 
 
 def merge(parts: Sequence[Part]) -> Part:

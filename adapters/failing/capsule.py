@@ -177,6 +177,7 @@ def _typed(kind: type[Any], given: Mapping[str, Any]) -> Any:
     wanted: dict[str, Any] = {
         "str": str,
         "int": int,
+        "bool": bool,
         "float": (float, int),
         "dict[str, Any]": dict,
         "tuple[str, ...]": tuple,

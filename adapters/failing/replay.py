@@ -35,6 +35,7 @@ NOT_REPRODUCED = 0
 REPRODUCED = 1
 UNUSABLE = 2
 OTHERWISE = 3
+WIDTH = 36
 SHOWN = 9  # numbers of one array that are shown one by one
 
 
@@ -81,27 +82,29 @@ def _replay(capsule: Capsule, given: argparse.Namespace) -> int:
     _tell_run(capsule)
     file = models.file(program.module) or "which is not found"
     print(f"runs {program.model} of {program.module}, {file}", flush=True)
-    settings = _settings(capsule, given.overrides)
+    described, before, settings = _settings(capsule, given.overrides)
     dt = capsule.place.dt if given.dt is None else given.dt
     with tempfile.TemporaryDirectory(prefix="scalebridge-") as folder:
         model = program.build(settings, Path(folder))
-    _tell_inputs(capsule, model, settings)
+    _tell_settings(capsule, described, before, settings)
+    _table("controls", capsule.controls, model.controls)
+    _table("state", dict(arrays(capsule.state)), {})
     part, failure = _solve(capsule, model, dt, given.steps, given.pdb)
     return _verdict(capsule, model, part, failure)
 
 
-def _settings(capsule: Capsule, changes: Sequence[str]) -> dict[str, Any]:
-    """Return the settings of the run with those of the command line in their place."""
+def _settings(capsule: Capsule, changes: Sequence[str]) -> tuple[typed.Schema, dict[str, Any], dict[str, Any]]:
+    """Return what settings there are, those of the run, and these with those of the command line in their place."""
     found = models.find(capsule.program.module, capsule.program.model)
-    built = dataclasses.asdict(typed.build(found.Settings, capsule.program.settings, plain=True))
+    before = dataclasses.asdict(typed.build(found.Settings, capsule.program.settings, plain=True))
     findings = Findings("--set")
     asked = {}
     for change in overrides.from_command_line(changes, findings):
         asked[change.path.rpartition("settings.")[2]] = change.value.plain()
-    described = {name: {**entry, "default": built[name]} for name, entry in typed.schema(found.Settings).items()}
+    described = {name: {**entry, "default": before[name]} for name, entry in typed.schema(found.Settings).items()}
     result = typed.check(described, asked, findings, key="")
     findings.raise_if_any()
-    return result
+    return described, before, result
 
 
 def _solve(
@@ -146,13 +149,14 @@ def _tell_run(capsule: Capsule) -> None:
         print(plain(f"the machine was {capsule.machine}, is {here}"))
 
 
-def _tell_inputs(capsule: Capsule, model: MicroModel, settings: Mapping[str, Any]) -> None:
-    changed = {name for name, value in settings.items() if capsule.program.settings.get(name) != value}
+def _tell_settings(
+    capsule: Capsule, described: typed.Schema, before: Mapping[str, Any], settings: Mapping[str, Any]
+) -> None:
     print(f"\nsettings, seed {capsule.program.seed}:")
     for name, value in settings.items():
-        print(plain(f"  {name:28} {value}" + (" (changed)" if name in changed else "")))
-    _table("controls", capsule.controls, model.controls)
-    _table("state", dict(arrays(capsule.state)), {})
+        unit = described[name].get("unit", "1")
+        was = "" if value == before[name] else f" (was {before[name]})"
+        print(plain(f"  {name + (f' [{unit}]' if unit != '1' else ''):{WIDTH}} {value}{was}"))
 
 
 def _verdict(capsule: Capsule, model: MicroModel, part: Part | None, failure: Failure | None) -> int:
@@ -176,12 +180,12 @@ def _table(title: str, values: Values, fields: Mapping[str, Field]) -> None:
     print(f"\n{title}:")
     for name, array in values.items():
         unit = f" [{fields[name].unit}]" if name in fields and fields[name].unit != "1" else ""
-        print(plain(f"  {name + unit:28} {_shown(np.asarray(array))}"))
+        print(plain(f"  {name + unit:{WIDTH}} {_shown(np.asarray(array))}"))
 
 
 def _shown(array: Array) -> str:
     if array.size <= SHOWN:
-        return np.array2string(array[0] if len(array) == 1 else array, separator=", ").replace("\n", "")
+        return " ".join(str((array[0] if len(array) == 1 else array).tolist()).split())
     text = f"{'x'.join(map(str, array.shape))} {array.dtype}"
     if array.dtype.kind not in "fiub":
         return text
