@@ -6,10 +6,10 @@ fluid, and in proportion to the distance from the wall (`walls`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
+
+from adapters.scaling.staggered import Grid
 
 Array = NDArray[np.float64]
 
@@ -24,24 +24,20 @@ def resistance(level: Array, spacing: tuple[float, ...]) -> Array:
     """
     result = np.where(level > 0, 0, np.inf)
     for axis, h in enumerate(spacing):
-        for _, _, theta in _cuts(level, axis):
+        for shift in (-1, 1):
+            _, theta = _cut(level, np.roll(level, shift, 2 + axis))
             result += (1 / theta - 1) / h**2
     return result
 
 
-def _cuts(level: Array, axis: int) -> Iterator[tuple[int, NDArray[np.bool_], Array]]:
-    """Yield for the two sides along an axis of the cells: the shift that brings the neighbour, where a wall is, theta.
-
-    Theta (n, d, *cells) is 1 where no wall cuts the difference, or where its point is solid.
-    """
-    for shift in (-1, 1):
-        there = np.roll(level, shift, 2 + axis)
-        cut = (level > 0) & (there <= 0)
-        theta = np.divide(level, level - there, out=np.ones_like(level), where=cut)
-        yield shift, cut, np.maximum(theta, CLOSEST)
+def _cut(here: Array, there: Array) -> tuple[NDArray[np.bool_], Array]:
+    """Return whether a wall cuts the differences to neighbours, and at how many cells theta; 1 where none does."""
+    cut = (here > 0) & (there <= 0)
+    theta = np.divide(here, here - there, out=np.ones_like(here), where=cut)
+    return cut, np.maximum(theta, CLOSEST)
 
 
-def measure(level: Array, spacing: tuple[float, ...], velocity: Array, forces: Array) -> tuple[Array, Array, Array]:
+def measure(grid: Grid, level: Array, velocity: Array, forces: Array) -> tuple[Array, Array, Array]:
     """Return mean velocity, energy and the correction of the tensor, each (n, d, d) [m^2].
 
     The velocities are discrete solutions for a linear extrapolation through the wall. Two things of the order h^2 are
@@ -61,34 +57,50 @@ def measure(level: Array, spacing: tuple[float, ...], velocity: Array, forces: A
     velocity : (n, d, d, *cells)
     forces : (n, d, d, *cells) with which the wall holds the fluid.
     """
-    d, fluid = level.shape[1], level > 0
-    held = resistance(level, spacing)
-    held[~fluid | (held == 0)] = np.inf
-    w = velocity * fluid[:, None]
-    driving, residual, missing = np.zeros_like(w), np.zeros_like(w), np.zeros_like(w)
-    across = np.arange(d)
-    for axis, h in enumerate(spacing):
-        second, thetas, odd = np.zeros_like(w), np.zeros_like(level), np.zeros_like(level)
-        beside = (across != axis).reshape(d, *(1,) * len(spacing))  # walls that a face ends at, none that it faces
-        for shift, cut, theta in _cuts(level, axis):
-            # The pull of the wall is taken from its force: w/theta is 0/0 where the wall is at the point.
-            pull = forces * -(((1 / theta - 1) / h**2) / held)[:, None]
-            second += (np.roll(w, shift, 3 + axis) - w) / h**2 - pull
-            ends = cut & beside
-            missing += (w + h**2 * pull) * (ends * (theta**2 - theta + 1 / 6) / 2)[:, None]
-            odd += ends * (theta - 0.5) ** 3 / 3
-            thetas += theta
-        second *= fluid[:, None]
-        missing -= h**2 * second * odd[:, None]
-        driving -= second
-        residual -= second * (1 - thetas / 2)[:, None]
-    correction = _mean(driving, missing) - _mean(w, residual)
+    w = velocity * (level > 0)[:, None]
     mean = w.mean(axis=tuple(range(3, w.ndim))).swapaxes(1, 2)
-    return mean, _mean(w, driving), (correction + correction.swapaxes(1, 2)) / 2
+    energy = -_products(w, forces)
+    for axis, h in enumerate(grid.spacing):
+        difference = w - np.roll(w, 1, 3 + axis)
+        energy += _products(difference, difference) / h**2
+    return mean, (energy + energy.swapaxes(1, 2)) / 2, _correction(grid, level, w, forces)
 
 
-def _mean(one: Array, other: Array) -> Array:
+def _products(one: Array, other: Array) -> Array:
     """Return <one_i . other_j> (n, d, d)."""
     n, d = one.shape[:2]
     a, b = one.reshape(n, d, -1), other.reshape(n, d, -1)
     return np.asarray(a @ b.transpose(0, 2, 1) * (d / a.shape[2]))
+
+
+def _correction(grid: Grid, level: Array, w: Array, forces: Array) -> Array:
+    """Return what `measure` says of the points beside a wall, from velocities that are zero in the solid."""
+    n, d = level.shape[:2]
+    held = resistance(level, grid.spacing).reshape(-1)
+    where = np.flatnonzero((held > 0) & np.isfinite(held))
+    held, component, flat = held[where], where // grid.cells % d, level.reshape(-1)
+    cases = [(w[:, case].reshape(-1), forces[:, case].reshape(-1)[where]) for case in range(d)]
+    driving, residual, missing = np.zeros((3, d, len(where)))
+    for axis, h in enumerate(grid.spacing):
+        second, thetas, odd = np.zeros((d, len(where))), np.zeros(len(where)), np.zeros(len(where))
+        for there in grid.neighbours(where, axis):
+            cut, theta = _cut(flat[where], flat[there])
+            ends = cut & (component != axis)  # a wall that the face ends at, not one that it faces
+            share = ends * (theta**2 - theta + 1 / 6) / 2
+            for case, (u, force) in enumerate(cases):
+                # The pull of the wall is taken from its force: w/theta is 0/0 where the wall is at the point.
+                pull = force * -((1 / theta - 1) / h**2 / held)
+                second[case] += (u[there] - u[where]) / h**2 - pull
+                missing[case] += (u[where] + h**2 * pull) * share
+            odd += ends * (theta - 0.5) ** 3 / 3
+            thetas += theta
+        driving -= second
+        residual -= second * (1 - thetas / 2)
+        missing -= h**2 * second * odd
+    volume = where // (grid.cells * d)
+    result = np.zeros((n, d, d))
+    for i in range(d):
+        for j in range(d):
+            density = driving[i] * missing[j] - cases[i][0][where] * residual[j]
+            result[:, i, j] = np.bincount(volume, density, minlength=n) / grid.cells
+    return (result + result.swapaxes(1, 2)) / 2

@@ -9,17 +9,16 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import scipy.fft
-import scipy.sparse
+import scipy
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
 # Brake on the mean velocity, and what the preconditioner adds to the Laplacian of the solid, over the longest edge
-# squared: as much as K^-1 of a loose and of a dense array of grains.
+# squared: as much as K^-1 of a loose and of a denser array of grains.
 ALPHA = 10.0
-BETA = 300.0
+BETA = 100.0
 
 
 class Grid:
@@ -28,6 +27,8 @@ class Grid:
     def __init__(self, shape: tuple[int, ...], size: tuple[float, ...]) -> None:
         self.shape, self.dimension, self.cells = shape, len(shape), math.prod(shape)
         self.spacing = tuple(length / count for length, count in zip(size, shape, strict=True))
+        # Permeability of a channel one cell wide, or thereabouts: what is much less is nothing.
+        self.least = min(self.spacing) ** (self.dimension + 1) / 12
         self.strides = np.array([math.prod(shape[axis + 1 :]) for axis in range(self.dimension)])
         # curl: for every component its terms (axis of the difference, edge field, sign).
         self.curl: tuple[tuple[tuple[int, int, float], ...], ...]
@@ -74,7 +75,10 @@ class Grid:
 
 
 class Held:
-    """The points of some volumes that a wall holds, and the operators on forces there, (d load cases, points)."""
+    """The points of some volumes that a wall holds, and the operators on forces there, (d load cases, points).
+
+    There are some of every component in every volume.
+    """
 
     def __init__(self, grid: Grid, resistance: Array) -> None:
         self.grid, self.volumes = grid, len(resistance)
@@ -86,9 +90,7 @@ class Held:
         self.starts = np.cumsum(self.per_volume) - self.per_volume
         self.component = group % d
         self.compliance = 1 / resistance.reshape(-1)[self.where]
-        groups = np.append(0, np.cumsum(self.per_group))
-        every = np.arange(len(self.where))
-        self.sums = _sparse(np.ones(len(every)), every, groups, len(every))
+        self.group_starts = np.cumsum(self.per_group) - self.per_group
         self.curl = self._curl(group // d)
         self.curl_transposed = self.curl.T
         self.preconditioner = self._preconditioner(resistance.size)
@@ -97,7 +99,7 @@ class Held:
         """Return the velocities at the points for a potential (volumes * edges * cells,)."""
         grid, cell = self.grid, self.where % self.grid.cells
         terms = len(grid.curl[0])
-        columns, values = np.empty((2, len(cell), 2 * terms))
+        columns, values = np.empty((len(cell), 2 * terms), dtype=np.int64), np.empty((len(cell), 2 * terms))
         for term in range(terms):
             axes, edges, signs = (np.array([row[term][part] for row in grid.curl]) for part in range(3))
             axis = axes[self.component].astype(np.intp)
@@ -106,27 +108,26 @@ class Held:
             columns[:, 2 * term + 1] = base + cell
             values[:, 2 * term] = signs[self.component] / np.array(grid.spacing)[axis]
             values[:, 2 * term + 1] = -values[:, 2 * term]
-        rows = np.arange(len(cell) + 1) * (2 * terms)
-        return _sparse(values, columns, rows, self.volumes * grid.edges * grid.cells)
+        return _sparse(values, columns, self.volumes * grid.edges * grid.cells)
 
     def _preconditioner(self, faces: int) -> scipy.sparse.csr_array:
-        """Return the Laplacian between the points, scaled down where the compliance of the wall rules."""
+        """Return the Laplacian between the points; links to points whose wall gives way are weak."""
         d, points = self.grid.dimension, len(self.where)
         number = np.full(faces, -1, dtype=np.int64)
         number[self.where] = np.arange(points)
-        columns, values = np.empty((points, 1 + 2 * d), dtype=np.int64), np.zeros((points, 1 + 2 * d))
-        columns[:, 0], values[:, 0] = np.arange(points), BETA
+        columns, links = np.empty((points, 1 + 2 * d), dtype=np.int64), np.zeros((points, 1 + 2 * d))
+        columns[:, 0] = np.arange(points)
         for axis, h in enumerate(self.grid.spacing):
             for side, there in enumerate(self.grid.neighbours(self.where, axis)):
                 found = number[there]
                 linked = found >= 0
                 column = 1 + 2 * axis + side
                 columns[:, column] = np.where(linked, found, columns[:, 0])
-                values[:, column] = linked * -(h**-2)
-                values[:, 0] += linked * h**-2
-        scale = 1 / np.sqrt(1 + self.compliance * values[:, 0])
-        values *= scale[:, None] * scale[columns]
-        return _sparse(values, columns, np.arange(points + 1) * (1 + 2 * d), points)
+                links[:, column] = linked * h**-2
+        firm = 1 / (1 + self.compliance * links.sum(axis=1))
+        values = -links * firm[:, None] * firm[columns]
+        values[:, 0] = BETA / (1 + BETA * self.compliance) - values.sum(axis=1)
+        return _sparse(values, columns, points)
 
     def potential(self, forces: Array) -> Array:
         """Return the potential of the velocities that forces drive, (d, volumes * edges * cells)."""
@@ -135,7 +136,7 @@ class Held:
 
     def mean(self, forces: Array) -> Array:
         """Return the mean velocities that forces drive against the brake, (d, volumes * components)."""
-        return np.stack([self.sums @ row for row in forces]) / (ALPHA * self.grid.cells)
+        return np.asarray(np.add.reduceat(forces, self.group_starts, axis=1) / (ALPHA * self.grid.cells))
 
     def apply(self, forces: Array) -> Array:
         """Return the velocities that forces drive at the points, and what gives way there to them."""
@@ -167,7 +168,8 @@ class Held:
         return np.asarray(np.repeat(values, self.per_volume, axis=1))
 
 
-def _sparse(values: Array, columns: NDArray[np.generic], starts: Indices, width: int) -> scipy.sparse.csr_array:
-    """Return a matrix from the parts of its compressed rows."""
-    parts = (values.reshape(-1), columns.reshape(-1).astype(np.int32), starts.astype(np.int32))
-    return scipy.sparse.csr_array(parts, shape=(len(starts) - 1, width))
+def _sparse(values: Array, columns: NDArray[np.generic], width: int) -> scipy.sparse.csr_array:
+    """Return the matrix with these values in these columns, (rows, values in a row)."""
+    starts = np.arange(len(values) + 1, dtype=np.int32) * np.int32(values.shape[1])
+    parts = (values.reshape(-1), columns.reshape(-1).astype(np.int32), starts)
+    return scipy.sparse.csr_array(parts, shape=(len(values), width))

@@ -40,7 +40,7 @@ CHUNK = 131072
 # An error that is extrapolated from the pace of the last iterations is taken this much larger than it looks.
 SAFETY = 4
 # So many iterations tell the pace.
-PACE = 6
+PACE = 10
 
 
 class NotConverged(MicroError):
@@ -71,12 +71,14 @@ class Solution:
     flux, energy : (n, d, d) mean of w_j and of grad w_i : grad w_j [m^2] on the grid; equal but for what the iterations
         have left, and equal to K but for `drag.correction`.
     forces : (n, d, d, *cells) of load case, component and face, to start another `solve` from; in single precision.
+    imbalance : (n,) largest difference between `flux` and `energy`, relative as the tolerance is.
     iterations : (n,)
     """
 
     tensor: Array
     flux: Array
     energy: Array
+    imbalance: Array
     forces: NDArray[np.float32]
     iterations: NDArray[np.int64]
 
@@ -130,8 +132,10 @@ def solve(
     else:
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(work, range(0, n, volumes)))
+    largest = np.maximum(np.abs(tensors).max(axis=(0, 2, 3)), grid.least)
+    imbalance = np.abs(tensors[1] - tensors[2]).max(axis=(1, 2)) / largest
     tensors *= longest**2
-    return Solution(tensors[0], tensors[1], tensors[2], forces, spent)
+    return Solution(tensors[0], tensors[1], tensors[2], imbalance, forces, spent)
 
 
 def _check_bounded(level: Array) -> None:
@@ -151,7 +155,6 @@ class _Chunk:
         self.forces = np.zeros(guess.shape)
         self.all = self.held = Held(grid, self.resistance)
         self.left = np.arange(len(level))  # the volumes that are worked on
-        self.floor = min(grid.spacing) ** (grid.dimension + 1) / 12
         self.x = self._at_points(guess)
         free = self.held.free()
         self.r = -(free + self.held.apply(self.x))
@@ -169,7 +172,7 @@ class _Chunk:
         while not done.all():
             if (late := ~done & (spent[self.left] >= most)).any():
                 raise NotConverged(self.first + self.left[late], most, float(error[late].max()))
-            if 4 * np.count_nonzero(done) >= len(done):
+            if 2 * np.count_nonzero(done) >= len(done):
                 self._drop(done)
                 done = np.zeros(len(self.left), dtype=bool)
             spent[self.left[~done]] += 1
@@ -181,15 +184,16 @@ class _Chunk:
     def result(self) -> tuple[Array, NDArray[np.float32]]:
         """Return tensor, flux and energy (3, n, d, d) in units of the longest edge squared, and the forces."""
         grid, d, n = self.grid, self.grid.dimension, len(self.level)
-        forces, k = self._combined()
+        self.held, self.left = self.all, np.arange(n)
+        self.x, k = self._combined()
+        self._keep()
+        forces = self.x
         mean = (self.all.mean(forces).reshape(d, n, d) + np.eye(d)[:, None] / ALPHA).reshape(d * n, d)
         potential = self.all.potential(forces).reshape(d * n, -1)
         velocity = grid.velocity(potential, mean).reshape(d, n, d, *grid.shape).swapaxes(0, 1)
-        self.held, self.left, self.x = self.all, np.arange(n), forces
-        self._keep()
         # Without the brake, the load cases are combined so that the total force on the fluid is e_j again.
         unbraked = np.linalg.inv(np.eye(d) - ALPHA * k)
-        flux, energy, correction = drag.measure(self.level, grid.spacing, velocity, self.forces)
+        flux, energy, correction = drag.measure(grid, self.level, velocity, self.forces)
         flux = flux @ unbraked
         energy, correction = (unbraked.swapaxes(1, 2) @ part @ unbraked for part in (energy, correction))
         return np.stack([_positive(k @ unbraked + correction), flux, energy]), self.forces.astype(np.float32)
@@ -200,7 +204,7 @@ class _Chunk:
         What iterations from an earlier solution leave in one load case is of the first order in the others; the best
         combinations have an error of the second order, and give mean velocities that are the energies.
         """
-        held, d = self.all, self.grid.dimension
+        held, d = self.held, self.grid.dimension
         x = self._at_points(self.forces)
         response, free = held.apply(x), held.free()
         stiffness, load = held.products(x, response), held.products(x, free)
@@ -242,7 +246,7 @@ class _Chunk:
         np.divide(SAFETY * newer[-1] * pace, 1 - pace, out=coming, where=pace < 1)
         unbraked = np.maximum(1 - ALPHA * self.energy, 1e-6)
         error = np.clip(coming, self.rho, 1e4 * self.rho) / unbraked**2
-        return np.asarray(error.max(axis=0) / np.maximum((self.energy / unbraked).max(axis=0), self.floor))
+        return np.asarray(error.max(axis=0) / np.maximum((self.energy / unbraked).max(axis=0), self.grid.least))
 
     def _at_points(self, forces: NDArray[np.float64] | NDArray[np.float32]) -> Array:
         """Return forces (volumes, d, d, *cells) at the points that a wall holds (d, points)."""
