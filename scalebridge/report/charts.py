@@ -17,7 +17,7 @@ from scalebridge.report.html import Markup, data, number, tag
 
 COLORS = 8
 MOST_POINTS = 1500  # of one line; more than there are pixels
-LEFT, RIGHT, TOP, BOTTOM = 52, 14, 22, 38  # margins around the plot
+LEFT, RIGHT, TOP, BOTTOM = 52, 14, 27, 41  # margins around the plot
 
 
 @dataclass(frozen=True)
@@ -162,14 +162,17 @@ def legend(drawn: Sequence[Line]) -> Markup:
     """Return the names of the lines with their colours; nothing for a single one."""
     if len(drawn) < 2 and not any(line.limit for line in drawn):
         return Markup("")
-    keys = [_key(f"{'dash' if line.limit else 'line'} c{_color(line, i)}", line.name) for i, line in enumerate(drawn)]
+    keys = [
+        _key(f"{'dash' if line.limit else 'line'} c{_color(line, i)}", line.name, _faded(line))
+        for i, line in enumerate(drawn)
+    ]
     return tag("div", keys, class_="legend")
 
 
 def frame(across: Axis, up: Axis, x_label: str, y_label: str) -> Markup:
     """Return grid lines, ticks and labels; the label of the vertical axis stands above it, to be read easily."""
     left, right, bottom, top = across.begin, across.end, up.begin, up.end
-    parts = [tag("text", up.label(y_label), x=4, y=top - 9, class_="label")]
+    parts = [tag("text", up.label(y_label), x=4, y=top - 14, class_="label")]
     for value, text in up.ticks:
         y = up(value)
         parts += [tag("line", x1=left, x2=right, y1=y, y2=y, class_="grid")]
@@ -177,9 +180,9 @@ def frame(across: Axis, up: Axis, x_label: str, y_label: str) -> Markup:
     for value, text in across.ticks:
         x = across(value)
         parts += [tag("line", x1=x, x2=x, y1=bottom, y2=bottom + 4, class_="axis")]
-        parts += [tag("text", text, x=x, y=bottom + 16, class_="tick middle")]
+        parts += [tag("text", text, x=x, y=bottom + 19, class_="tick middle")]
     parts += [tag("line", x1=left, x2=right, y1=bottom, y2=bottom, class_="axis")]
-    parts += [tag("text", across.label(x_label), x=right, y=bottom + 32, class_="label end")]
+    parts += [tag("text", across.label(x_label), x=right, y=bottom + 35, class_="label end")]
     return tag("g", parts)
 
 
@@ -210,8 +213,7 @@ def _line(line: Line, across: Axis, up: Axis, place: int) -> list[Markup]:
             path.append(f"{pen}{number(point[0])} {number(point[1])}")
         pen = "M" if point is None else "L"
     color = f"c{_color(line, place)}"
-    fade = f"{0.15 + 0.85 * line.fade:.2f}" if line.fade < 1.0 else None
-    parts = [tag("path", d="".join(path), class_=f"{'limit' if line.limit else 'curve'} {color}", opacity=fade)]
+    parts = [tag("path", d="".join(path), class_=f"{'limit' if line.limit else 'curve'} {color}", opacity=_faded(line))]
     alone = line.markers or sum(p is not None for p in points) == 1
     if alone:
         dots = [tag("circle", cx=p[0], cy=p[1], r=2.2) for p in points if p is not None]
@@ -223,5 +225,11 @@ def _color(line: Line, place: int) -> int:
     return (place if line.color is None else line.color) % COLORS
 
 
-def _key(classes: str, name: str) -> Markup:
-    return tag("span", tag("i", class_=classes, aria_hidden="true"), name, class_="key")
+def _faded(line: Line) -> str | None:
+    """Return the opacity of a line; None of one that does not fade."""
+    return f"{0.15 + 0.85 * line.fade:.2f}" if line.fade < 1.0 else None
+
+
+def _key(classes: str, name: str, opacity: str | None = None) -> Markup:
+    style = None if opacity is None else f"opacity:{opacity}"
+    return tag("span", tag("i", class_=classes, style=style, aria_hidden="true"), name, class_="key")

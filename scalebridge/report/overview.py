@@ -22,9 +22,9 @@ def verdict(source: Source) -> tuple[str, str]:
         alive = source.told is not None and source.told.alive
         return ("still running", "warn") if alive else ("cut off", "bad")
     status = summary.get("status")
-    if status == WELL:
+    if status == WELL and all(check.passed for _, check in source.checks):
         return ("all checks passed" if source.checks else "ended well"), "good"
-    if status == CHECK_FAILED:
+    if status in (WELL, CHECK_FAILED):
         return "a check failed", "bad"
     if status == REPORT_FAILED:
         return "a report script failed", "bad"

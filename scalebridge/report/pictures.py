@@ -72,7 +72,7 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def side_by_side(cells: Array, between: int = 1) -> Array:
+def side_by_side(cells: Array, between: int = 2) -> Array:
     """Return images (m, h, w) next to each other, NaN between them."""
     m, height, width = cells.shape
     result = np.full((height, m * (width + between) - between), np.nan)

@@ -94,9 +94,7 @@ def _profiles(name: str, shots: Sequence[Shot]) -> list[Markup]:
             if values is not None:
                 mean = np.bincount(inverse, values) / np.bincount(inverse)
                 fade = (k + 1) / len(chosen)
-                lines.append(
-                    Line(f"t = {short(shot.time)} s", where.tolist(), mean.tolist(), color=k, fade=max(fade, 0.45))
-                )
+                lines.append(Line(f"t = {short(shot.time)} s", where.tolist(), mean.tolist(), color=0, fade=fade))
         if len(lines) > 1:
             tensor = np.ndim(shots[-1].arrays[quantity]) > 1
             first = "00" if np.ndim(shots[-1].arrays[quantity]) > 2 else "0"
@@ -135,7 +133,7 @@ def _volumes(name: str, shots: Sequence[Shot]) -> list[Markup]:
             frames.append(tag("div", tag("span", f"t = {short(time)} s"), image, class_=last))
         caption = tag("figcaption", field[7:].replace("-", " "), tag("small", f"{name}: {_which(shots[-1])}"))
         bar = pictures.colorbar(short(float(low)), short(float(high)))
-        parts.append(tag("figure", caption, bar, tag("div", frames, class_="frames"), class_="volumes"))
+        parts.append(tag("figure", caption, bar, tag("div", frames, class_="frames"), class_="volumes wide"))
     return parts
 
 

@@ -169,9 +169,7 @@ def table(found: dict[str, dict[str, float]], members: Sequence[Member]) -> Mark
     if not found:
         return None
     columns = [m.name for m in members if any(m.name in row for row in found.values())]
-    head = tag(
-        "tr", tag("th", "waited for", scope="col"), [tag("th", c, scope="col", class_="number") for c in columns]
-    )
+    head = tag("tr", tag("td"), [tag("th", c, scope="col", class_="number") for c in columns])
     rows = []
     most = max((v for row in found.values() for v in row.values()), default=0.0) or 1.0
     for name, row in found.items():
@@ -183,9 +181,10 @@ def table(found: dict[str, dict[str, float]], members: Sequence[Member]) -> Mark
                 tag("td", "" if value is None else f"{short(round(value, 2))} s", class_="number heat", style=shade)
             )
         rows.append(tag("tr", tag("th", name, scope="row"), cells))
-    return tag(
-        "div", tag("table", tag("thead", head), tag("tbody", rows), class_="matrix"), class_="scroll", tabindex=0
-    )
+    text = "Seconds for which the participant of a row waited for that of a column"
+    caption = tag("caption", text, tag("small", "waited for is who was busy meanwhile"))
+    matrix = tag("table", caption, tag("thead", head), tag("tbody", rows), class_="matrix")
+    return tag("div", matrix, class_="scroll", tabindex=0)
 
 
 def closeup(members: Sequence[Member], end: float) -> tuple[float, float] | None:
