@@ -24,15 +24,16 @@ def files(case: Case) -> dict[str, Path]:
     found = case_files(case)
     known = set(found.values())
     for participant in case.participants:
-        found.update({str(p): p for p in _programs(case, participant) if p not in known})
+        for _, path in _programs(case, participant):
+            found.update({} if path in known else {str(path): path})
     return found
 
 
 def case_files(case: Case) -> dict[str, Path]:
-    """Return the case file, the XML, the report scripts, and programs and Python files beside the case, by name."""
+    """Return the case file, the XML, the report scripts, Python files beside the case, and what its commands name."""
     paths = [case.file, case.coupling, *([case.scaling] if case.scaling else []), *case.report]
     paths += sorted(case.folder.glob("*.py"))
-    paths += [p for each in case.participants for p in _programs(case, each) if p.is_relative_to(case.folder)]
+    paths += [path for each in case.participants for word, path in _programs(case, each) if word]
     return {os.path.relpath(path, case.folder): path for path in paths if path.is_file()}
 
 
@@ -75,18 +76,24 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _programs(case: Case, participant: Participant) -> Iterator[Path]:
-    """Yield the files that the words of a command name, the program itself first; and the launcher of MPI ranks."""
+def _programs(case: Case, participant: Participant) -> Iterator[tuple[str, Path]]:
+    """Yield the words of a command that name files by a relative path, with the files.
+
+    The program itself, where it is found along the PATH or by an absolute path, and the launcher of MPI ranks come
+    without a word.
+    """
     if participant.ranks > 1 and (launcher := starting.launcher(participant.launcher, os.environ)[1]) is not None:
-        yield launcher
+        yield "", launcher
     folder = participant.directory or case.folder
     for number, word in enumerate(participant.command):
         path = folder / word
-        if not path.is_file() and number == 0 and "/" not in word:
-            search = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-            path = Path(shutil.which(word, path=participant.environment.get("PATH", search)) or path)
         if path.is_file():
-            yield Path(os.path.normpath(path))
+            yield "" if Path(word).is_absolute() else word, Path(os.path.normpath(path))
+        elif number == 0 and "/" not in word:
+            search = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+            found = shutil.which(word, path=participant.environment.get("PATH", search))
+            if found is not None:
+                yield "", Path(os.path.normpath(found))
 
 
 def _walk(path: Path) -> Iterator[Path]:

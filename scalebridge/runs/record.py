@@ -131,9 +131,8 @@ def changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[Change]:
     asked = [dict(_flat(_asked(record["case"]))) for record in (then, now)]
     for key in sorted(asked[0].keys() | asked[1].keys()):
         found.append(Change(key, *(json.dumps(side[key]) if key in side else "" for side in asked)))
-    found += [
-        Change(what, then[key][what], now[key][what]) for key, what in (("engine", "name"), ("engine", "version"))
-    ]
+    for what in ("name", "version"):
+        found.append(Change(f"engine {what}", then["engine"][what], now["engine"][what]))
     found.append(Change("python", then["versions"]["python"], now["versions"]["python"]))
     found += [Change(f"package {n}", v, now["installed"].get(n, "")) for n, v in then["installed"].items()]
     return [change for change in found if change.was != change.now]
