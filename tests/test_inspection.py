@@ -154,3 +154,81 @@ def test_participants_that_cannot_meet(folder):
 def test_ranks_need_a_launcher(folder):
     (found,) = findings(folder, "Right.ranks=2", "Right.launcher=no-such-launcher -n {ranks}")
     assert "Right.launcher: 2 ranks need a launcher, and there is no program no-such-launcher; expected an MPI" in found
+
+
+def test_warnings_do_not_stop_a_run(folder):
+    change(folder / "coupling.xml", '    <min-iterations value="2" />\n', "")
+    (found,) = look(folder).findings
+    assert (found.severity, found.rule, found.line) == ("warning", "first-iterations-are-repeated", 20)
+    assert str(found).endswith('Add <min-iterations value="2" />')
+
+
+def test_the_data_flow_is_followed(folder):
+    change(folder / "coupling.xml", '<exchange data="Beta" mesh="Left-Mesh" from="Right" to="Left" />', "")
+    found = findings(folder)
+    assert any("Left reads it and Right writes it, but it is not exchanged" in text for text in found), found
+
+
+def test_a_window_longer_than_what_a_participant_declares(folder, monkeypatch):
+    tell(monkeypatch, delay=0.1)
+    look(folder)
+    tell(monkeypatch, delay=0.05)
+    (found,) = findings(folder)
+    assert "the window of 0.1 s is longer than the shortest delay of Left, 0.05 s; expected at most 0.05" in found
+
+
+def test_a_delay_that_is_a_setting(folder, monkeypatch):
+    lag = {"type": "float", "unit": "s", "default": 0.2}
+    tell(monkeypatch, settings={"length": {"type": "float", "unit": "m", "default": 1.0}, "lag": lag}, delay="lag")
+    look(folder)
+    (found,) = findings(folder, "Left.settings.lag=20 ms")
+    assert "the window of 0.1 s is longer than the shortest delay of Left, 0.02 s" in found
+
+
+@pytest.mark.parametrize("delay", ["length", "nothing", 0, -1, True, [1]])
+def test_delays_that_are_none(folder, monkeypatch, delay):
+    tell(monkeypatch, delay=delay)
+    (found,) = findings(folder)
+    assert "'teller' does not answer --describe as a participant (ValueError: delay" in found
+
+
+SCALING = """<scaling precice-config="coupling.xml">
+  <downscale data="Alpha" unit="K" to="alpha" map="unifrom" />
+</scaling>
+"""
+
+
+def test_scaling_files_are_checked_where_a_participant_stays_silent(folder):
+    """Every file tells its mistakes, whatever the others have wrong; nothing is told as a consequence."""
+    (folder / "pair.scaling.xml").write_text(SCALING)
+    found = findings(folder, "scaling=pair.scaling.xml", "Left.run=tellr")
+    assert len(found) == 2
+    assert "there is no module 'tellr'" in found[0]
+    assert "'unifrom' is no map; expected uniform. Did you mean 'uniform'?" in found[1]
+
+
+def test_scaling_files_are_checked_where_the_configuration_is_broken(folder):
+    (folder / "pair.scaling.xml").write_text(SCALING)
+    change(folder / "coupling.xml", 'size value="0.1"', 'size value="tenth"')
+    change(folder / "coupling.xml", '<data:scalar name="Alpha" />', '<data:skalar name="Alpha" />')
+    found = findings(folder, "scaling=pair.scaling.xml")
+    assert any("unifrom" in text for text in found)
+    assert any('value="tenth" is not valid' in text for text in found)
+    assert not any("-1" in text for text in found)
+
+
+def test_a_broken_configuration_is_compared_as_far_as_it_was_read(folder, monkeypatch):
+    tell(monkeypatch, writes={"Alhpa": {"unit": "K"}})
+    change(folder / "case.yaml", "  Right:", "  Rigth:")
+    change(folder / "coupling.xml", "<max-iterations value", "<max-iteration value")
+    found = findings(folder)
+    assert any("max-iteration>: unknown tag" in text for text in found)
+    assert any("has no participant 'Rigth'" in text for text in found)
+    assert any("'Alhpa', which teller writes, is not among its" in text for text in found)
+    change(folder / "coupling.xml", '<participant name="Left">', '<particpant name="Left">')
+    change(
+        folder / "coupling.xml",
+        '</participant>\n  <participant name="Right"',
+        '</particpant>\n  <participant name="Right"',
+    )
+    assert not any("has no participant 'Left'" in text for text in findings(folder))

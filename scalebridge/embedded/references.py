@@ -359,7 +359,7 @@ class _Checker:
         mesh, data = key
         message = f'data "{data}" on mesh "{mesh}" is not exchanged with "{scheme.controller}" in this scheme'
         candidates = [f"{e.data} on {e.mesh}" for e in mine]
-        self.findings.add(line, place, message, got=f"{data} on {mesh}", candidates=candidates, rule="name")
+        self.findings.add(line, place, message, got=f"{data} on {mesh}", candidates=candidates)
         return False
 
     def check_schemes_together(self) -> None:
