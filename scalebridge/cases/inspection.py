@@ -216,7 +216,8 @@ class _Looking:
             if self.configuration is None or not self.trusted:
                 return []
             if self.case.scaling is None:
-                return agreement.fields(name, other, self.configuration)
+                units = substitutes.units(self.descriptions.get(name), other)
+                return [*agreement.fields(name, other, self.configuration), *units]
             return [found for found in self._scaled({**self.descriptions, name: other}) if found not in known]
 
         substitutes.fit(others, self.told, in_place, self.findings)

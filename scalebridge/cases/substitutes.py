@@ -89,6 +89,19 @@ def fit(
             findings.found.append(replace(found, file=findings.file, line=line, key=key, message=message))
 
 
+def units(own: Description | None, other: Description) -> list[Finding]:
+    """Return where a model has the same fields as `own` in another unit, which only a scaling file would convert."""
+    if own is None:
+        return []
+    found = []
+    for verb, mine, its in (("reads", own.inputs, other.inputs), ("writes", own.outputs, other.outputs)):
+        for name, field in mine.items():
+            if name in its and its[name].unit != field.unit:
+                message = f"it {verb} '{name}' in '{its[name].unit}', not in '{field.unit}'"
+                found.append(Finding("", None, "", message, fix="Use the same unit, or a scaling file"))
+    return found
+
+
 def _complete(substitute: Substitute, other: Description, findings: Findings) -> dict[str, object]:
     line, key = substitute.place
     given = substitute.policy["model"]["settings"]
