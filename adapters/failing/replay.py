@@ -50,7 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"scalebridge: {plain(str(error))}", file=sys.stderr)
     except ConfigurationError as error:
         for finding in error.findings:
-            print(f"scalebridge: {plain(str(finding))}", file=sys.stderr)
+            place = dataclasses.replace(finding, line=finding.line or None)  # the command line has no lines
+            print(f"scalebridge: {plain(str(place))}", file=sys.stderr)
     return UNUSABLE
 
 
@@ -102,7 +103,7 @@ def _settings(capsule: Capsule, changes: Sequence[str]) -> tuple[typed.Schema, d
     for change in overrides.from_command_line(changes, findings):
         asked[change.path.rpartition("settings.")[2]] = change.value.plain()
     described = {name: {**entry, "default": before[name]} for name, entry in typed.schema(found.Settings).items()}
-    result = typed.check(described, asked, findings, key="")
+    result = typed.check(described, asked, findings, key="settings")
     findings.raise_if_any()
     return described, before, result
 
@@ -204,17 +205,19 @@ def plain(text: str) -> str:
 
 
 def _positive(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
     if not 0 <= value < float("inf"):
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"{text!r} is no time; expected seconds, at least 0")
     return value
 
 
 def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise ValueError
-    return value
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of steps; expected 1 or more")
+    return int(text)
 
 
 if __name__ == "__main__":
