@@ -159,8 +159,10 @@ class Comparison:
         ]
         if rows:
             lines += markdown.table(["quantity", "values", "relative L2", "relative max", "max", "where"], rows)
-        notes = [*entry.notes, *entry.problems]
-        lines += ["", *(f"- {note}" for note in notes)] if notes else []
+        notes = [f"- {note}" for note in (*entry.notes, *entry.problems)]
+        if not rows:
+            lines.append("No series or field of one name, at the same points and times, is in both.")
+        lines += ["", *notes] if notes else []
         return lines
 
 

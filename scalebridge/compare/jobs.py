@@ -116,8 +116,11 @@ def room(inspection: Inspection, wanted: int) -> tuple[int, int]:
 
 def _start(processes: Processes, job: Job, environment: dict[str, str]) -> None:
     job.log.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-P", "-m", "scalebridge", "run", *job.arguments, "--plain", "--out", str(job.folder)]
-    processes.start(job.name, command, folder=Path.cwd(), environment=environment, log=job.log)
+    processes.start(job.name, _command(job), folder=Path.cwd(), environment=environment, log=job.log)
+
+
+def _command(job: Job) -> list[str]:
+    return [sys.executable, "-P", "-m", "scalebridge", "run", *job.arguments, "--plain", "--out", str(job.folder)]
 
 
 def _environment(threads: int) -> dict[str, str]:

@@ -21,7 +21,7 @@ FOLDER = "verify"
 # What says when and where it ran and not what came out; checks, watch points and iterations are compared as numbers.
 _TOLD = (
     "handout.json",
-    "progress.jsonl",
+    "progress.*",
     "checks.json",
     "*.log",
     "*.out",
