@@ -22,6 +22,7 @@ from typing import IO, Any, Self
 EVENTS = ("start", "step", "wait", "window", "end", "error")
 BURST = 20
 PER_SECOND = 20.0
+MANY = 10_000  # events; with more, fewer come a second, so that days of small steps fit into tens of megabytes
 _MOMENT = struct.Struct(
     "<8s7d3q"
 )  # event; wall, begun, time, end, solving, waiting, exchanging; window, windows, iteration
@@ -68,9 +69,9 @@ def moment(history: str | Path) -> Path:
 class ProgressWriter:
     """Appends events to a history, each at once readable by others, and keeps the moment.
 
-    No more than about 20 events a second are written to the history, after a burst of 20. What comes faster is left
-    out, except "start", "end" and "error". Every rank may append an "error"; the moment is kept by the one that tells
-    more.
+    No more than about 20 events a second are written to the history, after a burst of 20, and fewer when there are very
+    many. What comes faster is left out, except "start", "end" and "error". Every rank may append an "error"; the moment
+    is kept by the one that tells more.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -80,6 +81,7 @@ class ProgressWriter:
         self._begun = self._last = clock.perf_counter()
         self._since = clock.time()
         self._told = False
+        self._written = 0
         self._allowance = float(BURST)
         self._numbers: dict[str, Any] = {}
 
@@ -97,7 +99,8 @@ class ProgressWriter:
         self._numbers = numbers
         now = clock.perf_counter()
         self._keep(event, now - self._begun, numbers)
-        self._allowance = min(BURST, self._allowance + (now - self._last) * PER_SECOND)
+        rate = PER_SECOND * MANY / max(self._written, MANY)
+        self._allowance = min(BURST, self._allowance + (now - self._last) * rate)
         self._last = now
         if event in ("step", "wait", "window"):
             if self._allowance < 1.0:
@@ -109,6 +112,11 @@ class ProgressWriter:
             entry["begun"] = self._since
         self._file.write(json.dumps({k: round(v, 6) if k in _SECONDS else v for k, v in entry.items()}) + "\n")
         self._file.flush()
+        self._written += 1
+
+    def note(self, **numbers: Any) -> None:
+        """Take the numbers for an "error" that may come, and tell nothing: what a rank does that leaves it to another."""
+        self._numbers = numbers
 
     def _keep(self, event: str, wall: float, numbers: dict[str, Any]) -> None:
         if self._moment is None:

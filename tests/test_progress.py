@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from scalebridge import progress
 from scalebridge.progress import BURST, ProgressReader, ProgressWriter, read_moment
 
 
@@ -28,6 +29,18 @@ def test_a_flood_is_thinned_but_its_end_is_told(tmp_path):
     events = ProgressReader(tmp_path / "p").poll()
     assert BURST < len(events) < BURST + 20
     assert events[-1].message == "the brine boiled"
+
+
+def test_very_many_events_become_rarer(tmp_path, monkeypatch):
+    monkeypatch.setattr(progress, "MANY", 100)
+    now = [0.0]
+    monkeypatch.setattr(progress.clock, "perf_counter", lambda: now[0])
+    with ProgressWriter(tmp_path / "p") as writer:
+        for _ in range(20000):  # 1000 seconds
+            now[0] += 0.05
+            writer.write("step", window=1)
+    # dn/dt = 20 * 100 / n per second
+    assert len(ProgressReader(tmp_path / "p").poll()) == pytest.approx((2 * 2000 * 1000) ** 0.5, rel=0.05)
 
 
 def test_lines_that_are_no_events_and_half_lines_are_passed_over(tmp_path):

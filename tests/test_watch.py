@@ -103,7 +103,7 @@ def test_a_hub_that_is_killed(folder):
     run.kill()
     run.communicate()
     _, err = watching.communicate(timeout=30)
-    assert watching.returncode == 6
+    assert watching.returncode == 7
     assert err == "scalebridge: the hub is gone and has written no summary: it was killed\n"
 
 
@@ -113,7 +113,7 @@ def test_a_run_that_never_started(folder):
     (run / "case.json").write_text('{"participants": []}')
     os.utime(run / "case.json", (0, 0))
     done = watch_it(folder)
-    assert done.returncode == 6
+    assert done.returncode == 7
     assert done.stderr == "scalebridge: no participant was ever started, and no summary was written\n"
 
 

@@ -14,11 +14,11 @@ from scalebridge.runs import panel, summary
 from scalebridge.runs.attached import Attached, locate
 from scalebridge.runs.summary import Told
 
-CUT_OFF = 6
+CUT_OFF = 7
 LOOK_SECONDS = 0.25
 ABOUT = """exit status: that of the run (see scalebridge run --help), or
   2    there is no such run
-  6    the run has been cut off: its hub is gone and has left no record
+  7    the run has been cut off: its hub is gone and has left no record
   130  stopped by Ctrl-C; the run goes on"""
 
 

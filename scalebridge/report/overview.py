@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from scalebridge.checks import Check
+from scalebridge.interruption import STATUS as INTERRUPTED
 from scalebridge.report.axes import short
 from scalebridge.report.html import Markup, tag
 from scalebridge.report.source import Source, finite
 from scalebridge.runs.panel import duration
 from scalebridge.runs.usage import bytes_text
 
-WELL, CHECK_FAILED, REPORT_FAILED = 0, 1, 4
+WELL, CHECK_FAILED = 0, 1  # exit statuses of a run
+WORDS = {3: "a participant failed", 4: "a report script failed", 5: "hung", 6: "did not converge"}
 
 
 def verdict(source: Source) -> tuple[str, str]:
@@ -26,11 +28,9 @@ def verdict(source: Source) -> tuple[str, str]:
         return ("all checks passed" if source.checks else "ended well"), "good"
     if status in (WELL, CHECK_FAILED):
         return "a check failed", "bad"
-    if status == REPORT_FAILED:
-        return "a report script failed", "bad"
-    if isinstance(status, int) and status > 128:
+    if isinstance(status, int) and status > INTERRUPTED:
         return "stopped", "warn"
-    return "failed", "bad"
+    return WORDS.get(status, "failed") if isinstance(status, int) else "failed", "bad"
 
 
 def header(source: Source) -> Markup:

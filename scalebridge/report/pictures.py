@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import struct
+import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -88,15 +89,13 @@ def colorbar(low: str, high: str) -> Markup:
     return tag("div", tag("span", low), image, tag("span", high), class_="colorbar")
 
 
-def readable(file: Path, most: int) -> bool:
-    """Whether an .npz file unpacks to no more than `most` bytes."""
-    import zipfile
-
+def unpacked(file: Path) -> int:
+    """Return how many bytes an .npz file unpacks to; 0 for a file that is none."""
     try:
         with zipfile.ZipFile(file) as archive:
-            return sum(entry.file_size for entry in archive.infolist()) <= most
-    except (OSError, zipfile.BadZipFile):
-        return False
+            return sum(entry.file_size for entry in archive.infolist())
+    except (OSError, zipfile.BadZipFile, ValueError):
+        return 0
 
 
 def load(file: Path, names: Sequence[str] | None = None) -> dict[str, NDArray[np.generic]]:
@@ -104,6 +103,5 @@ def load(file: Path, names: Sequence[str] | None = None) -> dict[str, NDArray[np
     try:
         with np.load(file, allow_pickle=False) as archive:
             return {n: archive[n] for n in archive.files if names is None or n in names}
-    except (OSError, ValueError, KeyError, EOFError, zlib.error, NotImplementedError, MemoryError) as error:
-        _ = error  # such a file is none
-        return {}
+    except (OSError, ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, MemoryError):
+        return {}  # such a file is none

@@ -19,7 +19,7 @@ MOST_COLUMNS = 16  # of one series
 MOST_TIMES = 13
 MOST_VOLUMES = 12
 PROFILES = 5
-MOST_UNPACKED = 300_000_000  # bytes of one snapshot
+MOST_UNPACKED = 400_000_000  # bytes of all snapshots that are looked at
 MOST_POINTS = 20_000
 
 
@@ -54,7 +54,9 @@ def snapshots(source: Source) -> list[Markup]:
     parts: list[Markup] = []
     for member in source.members:
         files = source.files(f"{member.name}/snapshots/*.npz")
-        shots = [s for s in (_shot(f) for f in _spread(files, MOST_TIMES)) if s is not None]
+        largest = max((pictures.unpacked(f) for f in files), default=0)
+        few = min(MOST_TIMES, MOST_UNPACKED // max(largest, 1))
+        shots = [s for s in (_shot(f) for f in _spread(files, few)) if s is not None]
         if shots:
             parts += _profiles(member.name, shots)
             parts += _volumes(member.name, shots)
@@ -62,7 +64,7 @@ def snapshots(source: Source) -> list[Markup]:
 
 
 def _shot(file: Path) -> Shot | None:
-    arrays = pictures.load(file) if pictures.readable(file, MOST_UNPACKED) else {}
+    arrays = pictures.load(file)
     numbers = {n: np.asarray(a, dtype=np.float64) for n, a in arrays.items() if a.dtype.kind in "fiub"}
     time = numbers.pop("time", np.array(np.nan))
     return Shot(float(time), numbers) if numbers and time.ndim == 0 and np.isfinite(time) else None
@@ -72,6 +74,8 @@ def _spread[T](things: Sequence[T], most: int) -> list[T]:
     """Return no more than `most` of the things, evenly spaced, with the first and the last."""
     if len(things) <= most:
         return list(things)
+    if most < 2:
+        return list(things[len(things) - most :])
     return [things[i] for i in np.linspace(0, len(things) - 1, most).round().astype(int)]
 
 

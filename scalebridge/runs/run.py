@@ -6,7 +6,9 @@ import sys
 import time
 
 from scalebridge.cases import inspection as inspecting
+from scalebridge.interruption import STATUS as INTERRUPTED
 from scalebridge.interruption import Interrupted, shielded
+from scalebridge.report import page
 from scalebridge.runs import launch, panel, summary
 from scalebridge.runs.failure import last_lines
 from scalebridge.runs.folder import RunFolder
@@ -50,7 +52,7 @@ class Run:
 
     def __call__(self) -> int:
         """Run; return the exit status."""
-        processes = Processes()
+        processes = Processes(self.folder.path)
         try:
             with processes:
                 outcome = self._participants(processes)
@@ -120,8 +122,17 @@ class Run:
             print(summary.times(data))
             print(summary.table(told))
         print(f"output: {self.folder.path}", flush=True)
+        if status < INTERRUPTED:  # who stops a run does not want to wait
+            self._page()
         for name, account in accounts.items():
             print("\n".join(account.lines(name, self.folder.output(name))), flush=True)
         if status != WELL:
             print(f"scalebridge: {ended}", file=sys.stderr, flush=True)
         return status
+
+    def _page(self) -> None:
+        """Write the page about the run. That one cannot be written is told, and changes nothing about the run."""
+        try:
+            print(f"report: {page.write(self.folder.path)}", flush=True)
+        except OSError as error:
+            print(f"scalebridge: {self.folder.path}: no report was written: {error.strerror}", file=sys.stderr)
