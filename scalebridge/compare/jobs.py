@@ -63,11 +63,13 @@ def execute(jobs: Sequence[Job], *, at_once: int = 1, threads: int = 0, stop: bo
     threads : how many threads each process may use; 0 leaves that to each run.
     stop : start no other run after one that did not go to its end.
     """
+    if not jobs:
+        return
     environment = _environment(threads)
     waiting = list(jobs)
     running: dict[str, Job] = {}
     before: dict[str, int | None] = {}
-    with Processes() as processes:
+    with Processes(jobs[0].folder.parent) as processes:
         try:
             while waiting or running:
                 while waiting and len(running) < at_once:
