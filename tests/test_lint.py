@@ -335,3 +335,10 @@ def test_every_rule_says_what_it_asks_for_and_is_tested():
     for rule in RULES:
         assert rule.__doc__, rule
         assert f'"{name(rule)}"' in text, f"no test breaks {name(rule)}"
+
+
+@pytest.mark.parametrize(("end", "size"), [("1e400", "0.5"), ("1e300", "1e-14"), ("3", "1e-14"), ("3", "1e308")])
+def test_extreme_times(tmp_path, end, size):
+    text = swap(('<max-time value="3" />', f'<max-time value="{end}" />'), ('size value="0.5"', f'size value="{size}"'))
+    for found in look(tmp_path, text + " "):
+        assert found.rule == "windows-fit-the-end"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from scalebridge import engines
+from scalebridge.cases import paths
 from scalebridge.cases.case import FILE_NAME
 from scalebridge.findings import ConfigurationError, Finding, nearest, one_of
 
@@ -30,7 +31,7 @@ def files() -> dict[str, Path]:
 def find(name: str) -> Path:
     """Return the case file that `name` means: a name, a folder or a file. Raises ConfigurationError."""
     path = Path(name)
-    if path.is_file() or (path / FILE_NAME).is_file():
+    if paths.is_file(path) or paths.is_file(path / FILE_NAME):
         return path
     named = files()
     if name in named:

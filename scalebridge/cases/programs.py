@@ -7,7 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from scalebridge.cases import starting
+from scalebridge.cases import paths, starting
 from scalebridge.cases.case import Case, Participant
 from scalebridge.embedded.config import Configuration
 from scalebridge.findings import Findings
@@ -31,19 +31,18 @@ def _check_program(case: Case, participant: Participant, key: str, findings: Fin
     if "/" in program:
         _check_file(folder / program, program, line, key, findings)
     elif shutil.which(program, path=path) is None:
-        beside = folder / program
-        known = [p.name for p in Path(sys.executable).parent.iterdir()] if Path(sys.executable).parent.is_dir() else []
-        fix = f"Write ./{program} to run the file of that name" if beside.is_file() else "Install it, or write its path"
+        is_beside = paths.is_file(folder / program)
+        fix = f"Write ./{program} to run the file of that name" if is_beside else "Install it, or write its path"
         message = f"there is no program '{program}' on the PATH"
-        got = None if beside.is_file() else program
+        known, got = paths.files_in(Path(sys.executable).parent), None if is_beside else program
         findings.add(line, key, message, got=got, candidates=known, expected="a program", rule="program", fix=fix)
     if Path(program).name.startswith(PYTHON):
         _check_script(participant, folder, line, key, findings)
 
 
 def _check_file(file: Path, program: str, line: int, key: str, findings: Findings) -> None:
-    if not file.is_file():
-        beside = [p.name for p in file.parent.iterdir() if p.is_file()] if file.parent.is_dir() else []
+    if not paths.is_file(file):
+        beside = paths.files_in(file.parent)
         message, expected = f"there is no program '{program}'", f"a program, looked for at {file}"
         findings.add(line, key, message, expected=expected, got=file.name, candidates=beside, rule="program")
     elif not os.access(file, os.X_OK):
@@ -55,9 +54,8 @@ def _check_script(participant: Participant, folder: Path, line: int, key: str, f
     """Note a script of Python that is not there: the first argument that is no option, if it names a file."""
     script = next((word for word in participant.command[1:] if not word.startswith("-")), "")
     options = participant.command[1 : participant.command.index(script)] if script else ()
-    if script.endswith(".py") and "-m" not in options and "-c" not in options and not (folder / script).is_file():
-        where = (folder / script).parent
-        beside = [p.name for p in where.glob("*.py")] if where.is_dir() else []
+    if script.endswith(".py") and "-m" not in options and "-c" not in options and not paths.is_file(folder / script):
+        beside = paths.files_in((folder / script).parent, ".py")
         message, expected = f"there is no script '{script}'", f"a script, looked for at {folder / script}"
         findings.add(line, key, message, expected=expected, got=Path(script).name, candidates=beside, rule="program")
 
@@ -92,7 +90,7 @@ def check_meeting(case: Case, configuration: Configuration, findings: Findings) 
         exchange = connection.exchange_directory or "."
         if Path(exchange).is_absolute() or not set(ends) <= folders.keys():
             continue
-        pair = {folder and (folder / exchange).resolve() for name, folder in folders.items() if name in ends}
+        pair = {folder and paths.resolved(folder / exchange) for name, folder in folders.items() if name in ends}
         if len(pair) > 1:
             names = " and ".join(ends)
             message = f"{names} run in folders from which the exchange-directory '{exchange}' is not the same place"

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from scalebridge.cases import onfailure, starting, yamlfile
+from scalebridge.cases import onfailure, paths, starting, yamlfile
 from scalebridge.cases import overrides as changing
 from scalebridge.cases.case import FILE_NAME, Case, Participant
 from scalebridge.cases.yamlfile import Node
@@ -60,7 +60,7 @@ def read(path: str | Path, variant: str = "", overrides: Sequence[str] = ()) -> 
     Raises ConfigurationError only where the file cannot be read as YAML.
     """
     file = Path(path)
-    file = (file / FILE_NAME if file.is_dir() else file).resolve()
+    file = paths.resolved(file / FILE_NAME if paths.is_folder(file) else file)
     reader = CaseReader(file)
     case = reader.read(yamlfile.read(file), variant, tuple(overrides))
     return case, reader.findings.found
@@ -330,8 +330,8 @@ class CaseReader:
                 self.findings.add(required_by, key, "is missing", expected="a file")
             return None
         path = self._path(node, key)
-        if path is not None and not path.is_file():
-            siblings = [p.name for p in path.parent.iterdir() if p.is_file()] if path.parent.is_dir() else []
+        if path is not None and not paths.is_file(path):
+            siblings = paths.files_in(path.parent)
             message = f"there is no file {_shown(node)}"
             expected = f"a file, looked for at {path}"
             self.findings.add(node.line, key, message, expected=expected, got=path.name, candidates=siblings)
@@ -342,7 +342,7 @@ class CaseReader:
         if node is None:
             return None
         path = self._path(node, key)
-        if path is not None and not path.is_dir():
+        if path is not None and not paths.is_folder(path):
             self.findings.add(node.line, key, f"there is no folder {_shown(node)}", expected=f"looked for at {path}")
             return None
         return path
@@ -351,7 +351,7 @@ class CaseReader:
         if not isinstance(node.value, str) or not node.value or "\0" in node.value:
             self.findings.add(node.line, key, f"{_shown(node)} is not a path")
             return None
-        return (self.file.parent / node.value).resolve()
+        return paths.resolved(self.file.parent / node.value)
 
 
 def _shown(node: Node) -> str:

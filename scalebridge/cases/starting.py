@@ -3,9 +3,11 @@
     Macro: {run: participants.macro.heat}
     Micro: {run: participants.micro.brine, ranks: 4, launcher: srun, start-after: Macro, start-delay: 2 s}
 
-`launcher:` is one of `mpiexec`, `srun` and `auto`, or a command of its own in which `{ranks}` stands for their number,
-such as `mpirun --bind-to none -np {ranks}`. `auto` takes the mpiexec beside the interpreter, which fits its MPI; else
-srun inside a SLURM allocation; else the mpiexec on the PATH.
+`launcher:` is one of `direct`, `mpiexec`, `srun` and `auto`, or a command of its own in which `{ranks}` stands for their
+number, such as `mpirun --bind-to none -np {ranks}`. `direct` (scalebridge.runs.direct) starts ranks of MPICH on this
+machine and needs nobody else; nothing listens on a network then, and a failing rank is known for certain. `auto` takes
+it for Python programs where the interpreter has MPICH beside it, outside of batch systems. Otherwise it takes the
+mpiexec beside the interpreter, which fits its MPI; else srun inside a SLURM allocation; else the mpiexec on the PATH.
 
 Participants are started in the order of the file, at once. One that starts after another waits until that one's
 process has been started; a delay counts from there, without `start-after` from the start of the run.
@@ -21,26 +23,32 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from scalebridge.cases.case import Participant
+from scalebridge.engines import ROOT
 from scalebridge.findings import Findings
 from scalebridge.units import UnitError, convert
 
 KEYS = ("launcher", "start-after", "start-delay")
-NAMED = ("auto", "mpiexec", "srun")
+NAMED = ("auto", "direct", "mpiexec", "srun")
+DIRECT = ROOT / "scalebridge" / "runs" / "direct.py"
 MOST_SECONDS = 24 * 3600.0
 PLACE = "{ranks}"
+_BATCH = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JOB_ID", "COBALT_JOBID", "FLUX_URI")
 
 
 class LauncherError(Exception):
     """There is no such launcher."""
 
 
-def launcher(given: str, environment: Mapping[str, str]) -> tuple[str, Path]:
-    """Return which launcher is meant, "mpiexec", "srun" or "own", and the program. Raises LauncherError."""
+def launcher(participant: Participant, environment: Mapping[str, str]) -> tuple[str, Path]:
+    """Return which launcher is meant, "direct", "mpiexec", "srun" or "own", and the program. Raises LauncherError."""
+    given = participant.launcher
     if given not in NAMED:
         program = shutil.which(shlex.split(given)[0], path=environment.get("PATH"))
         if program is None:
             raise LauncherError(f"there is no program {shlex.split(given)[0]}")
         return "own", Path(program)
+    if given == "direct" or (given == "auto" and _direct(participant, environment)):
+        return "direct", DIRECT
     beside = Path(sys.executable).parent / "mpiexec"
     srun = shutil.which("srun", path=environment.get("PATH"))
     if given == "srun" or (given == "auto" and not beside.is_file() and "SLURM_JOB_ID" in environment and srun):
@@ -53,6 +61,13 @@ def launcher(given: str, environment: Mapping[str, str]) -> tuple[str, Path]:
     return "mpiexec", Path(found)
 
 
+def _direct(participant: Participant, environment: Mapping[str, str]) -> bool:
+    """Return whether the ranks are surely those of the MPICH beside the interpreter, and all on this machine."""
+    ours = participant.module or Path(participant.command[0]).name.startswith("python")
+    mpich = (Path(sys.executable).parent / "hydra_pmi_proxy").is_file()
+    return bool(ours) and mpich and sys.platform == "linux" and not any(name in environment for name in _BATCH)
+
+
 def launching(participant: Participant, environment: Mapping[str, str], threads: int, ranks: int) -> list[str]:
     """Return the words in front of the command of one rank: none for a single one.
 
@@ -63,10 +78,12 @@ def launching(participant: Participant, environment: Mapping[str, str], threads:
     """
     if participant.ranks == 1:
         return []
-    kind, program = launcher(participant.launcher, environment)
+    kind, program = launcher(participant, environment)
     if kind == "own":
         words = [word.replace(PLACE, str(participant.ranks)) for word in shlex.split(participant.launcher)]
         return [str(program), *words[1:]]
+    if kind == "direct":
+        return [sys.executable, "-I", "-S", str(program), str(participant.ranks)]
     if kind == "mpiexec":
         return [str(program), "-n", str(participant.ranks)]
     room = int(environment.get("SLURM_NTASKS", "0") or 0)
@@ -112,7 +129,7 @@ def found(participant: Participant, findings: Findings) -> None:
     if participant.ranks == 1:
         return
     try:
-        launcher(participant.launcher, os.environ)
+        launcher(participant, os.environ)
     except LauncherError as error:
         key = "launcher" if "launcher" in participant.lines else "ranks"
         place = f"participants.{participant.name}.{key}"

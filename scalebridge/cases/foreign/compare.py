@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from scalebridge.cases import paths
 from scalebridge.cases.foreign.adapter import Adapter, Interface, Name
 from scalebridge.embedded.config import Configuration, ParticipantConfig
 from scalebridge.findings import WARNING, Findings
@@ -40,20 +41,20 @@ def _check_path(adapter: Adapter, path: Path, findings: Findings) -> None:
     folder = Path(adapter.file).parent
     # OpenFOAM's file lies in system/, and its solver runs in the folder above.
     places = [folder / name.text, folder.parent / name.text]
-    found = next((p for p in places if p.is_file()), None)
+    found = next((p for p in places if paths.is_file(p)), None)
     if found is None:
-        siblings = [p.name for p in path.parent.glob("*.xml")]
+        siblings = paths.files_in(path.parent, ".xml")
         expected, rule = f"'{_way(folder, path)}'", "adapter-path"
         message = f"there is no file '{name.text}'"
         got = Path(name.text).name if Path(name.text).name != path.name else None
         findings.add(name.line, name.key, message, expected=expected, got=got, candidates=siblings, rule=rule)
-    elif found.resolve() != path.resolve():
+    elif paths.resolved(found) != paths.resolved(path):
         message = f"'{name.text}' is another configuration than {path.name}, which is checked here"
         findings.add(name.line, name.key, message, rule="adapter-path", severity=WARNING)
 
 
 def _way(folder: Path, path: Path) -> str:
-    up = len(folder.resolve().parts) - len(path.parent.resolve().parts)
+    up = len(paths.resolved(folder).parts) - len(paths.resolved(path.parent).parts)
     return "../" * max(up, 0) + path.name
 
 

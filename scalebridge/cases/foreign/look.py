@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from scalebridge.cases import yamlfile
+from scalebridge.cases import paths, yamlfile
 from scalebridge.cases.foreign import calculix, jsonfile, jsonformats, openfoam
 from scalebridge.cases.foreign.adapter import Adapter
 from scalebridge.cases.foreign.compare import compare
@@ -42,9 +42,9 @@ class Look:
 
 def configuration_of(path: Path) -> Path | None:
     """Return the preCICE configuration that a folder or a file stands for, or None if it stands for none."""
-    if path.is_file() and path.suffix == ".xml":
+    if paths.is_file(path) and path.suffix == ".xml":
         return path
-    return path / CONFIGURATION if (path / CONFIGURATION).is_file() else None
+    return path / CONFIGURATION if paths.is_file(path / CONFIGURATION) else None
 
 
 def look(path: Path, engine: str) -> Look:
@@ -110,5 +110,5 @@ def _files(folder: Path) -> Iterator[Path]:
                 return
             file = Path(place) / name
             wanted = name in ("preciceDict", "config.yml", "config.yaml") or file.suffix == ".json"
-            if wanted and not name.startswith(".") and file.is_file():
+            if wanted and not name.startswith(".") and paths.is_file(file):
                 yield file

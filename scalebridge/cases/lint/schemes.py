@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import TypeGuard
 
 from scalebridge.cases.lint.view import View
 from scalebridge.embedded.config import SchemeConfig
 from scalebridge.findings import Finding
 
+MANY = 1e12  # windows, beyond which numbers cannot tell whether the last one is shorter
 FINEST = 1e-13  # relative limits below are within ten times preCICE's resolution of numbers
 
 
@@ -40,7 +42,7 @@ def windows_fit_the_end(view: View) -> Iterator[Finding]:
     """The time windows are not longer than the run, and end with it."""
     for scheme in view.configuration.schemes:
         end, size = scheme.max_time, scheme.time_window_size
-        if end is None or size is None:
+        if not (_is_length(end) and _is_length(size) and end / size < MANY):
             continue
         if size > end * (1 + 1e-12):
             message = f"the time window of {size:g} is longer than the whole run of {end:g}"
@@ -56,7 +58,7 @@ def schemes_end_once(view: View) -> Iterator[Finding]:
     """One of max-time and max-time-windows says when a run ends; where both do, the earlier one counts."""
     for scheme in view.configuration.schemes:
         end, windows, size = scheme.max_time, scheme.max_time_windows, scheme.time_window_size
-        if end is None or windows is None or size is None:
+        if windows is None or not (_is_length(end) and _is_length(size)):
             continue
         first = "max-time" if end < windows * size * (1 - 1e-12) else "max-time-windows"
         if abs(end - windows * size) > 1e-9 * end:
@@ -126,7 +128,7 @@ def explicit_windows_hold_implicit_ones(view: View) -> Iterator[Finding]:
         for inner in (s for s in schemes if s.implicit):
             for outer in (s for s in schemes if not s.implicit):
                 small, large = inner.time_window_size, outer.time_window_size
-                if small is None or large is None:
+                if not (_is_length(small) and _is_length(large) and large / small < MANY):
                     continue
                 ratio = large / small
                 if ratio < 1 - 1e-9 or abs(ratio - round(ratio)) > 1e-9 * ratio:
@@ -154,6 +156,11 @@ def everybody_is_coupled(view: View) -> Iterator[Finding]:
         told = "; ".join(" and ".join(sorted(g)) for g in groups)
         message = f"{len(groups)} simulations that have nothing to do with each other: {told}"
         yield view.hint(None, "<precice-configuration>", message, fix="Couple them, or give each a file of its own")
+
+
+def _is_length(time: float | None) -> TypeGuard[float]:
+    """Say whether a time is one that can be divided by; what else is wrong with it is told elsewhere."""
+    return time is not None and 0 < time < math.inf
 
 
 def _key(scheme: SchemeConfig) -> str:
