@@ -17,6 +17,10 @@ from scalebridge.settings import setting
 
 # A phase field may leave 0 ... 1 by this much, and is then taken as 0 or 1.
 OVERSHOOT = 0.01
+# Cells of the volumes that each thread works on before the next are looked at, which bounds the memory.
+BLOCK = 131072
+# What is remembered of a solution, beside the indicator that it belongs to.
+FOUND = ("forces", "tensor", "imbalance")
 
 
 @dataclass(frozen=True)
@@ -56,15 +60,15 @@ class Permeability:
     def upscale(self, values: Array, memory: Memory, size: tuple[float, ...]) -> tuple[Array, Memory]:
         indicator = self._checked(values, size)
         changed = np.flatnonzero((indicator != memory["indicator"]).reshape(len(indicator), -1).any(axis=1))
-        new = memory
-        if changed.size:
-            new = {
-                "indicator": indicator.copy(),
-                **{name: a.copy() for name, a in memory.items() if name != "indicator"},
-            }
-            solution = self._solve(indicator[changed], memory["forces"][changed], changed, size)
-            for name in ("forces", "tensor", "imbalance"):
-                new[name][changed] = getattr(solution, name)
+        if not changed.size:
+            return memory["tensor"].copy(), memory
+        new = {"indicator": indicator.copy(), **{name: memory[name].copy() for name in FOUND}}
+        block = self.threads * max(1, BLOCK // indicator[0].size)
+        for first in range(0, len(changed), block):
+            rows = changed[first : first + block]
+            solution = self._solve(indicator[rows], memory["forces"][rows], rows, size)
+            for name in FOUND:
+                new[name][rows] = getattr(solution, name)
         return new["tensor"].copy(), new
 
     def _solve(

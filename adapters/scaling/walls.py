@@ -28,7 +28,7 @@ SATURATED = 1e-12
 # How often normals and planes of volume fractions are improved in turn.
 SWEEPS = 3
 # Fractions closer than this to 0 or 1 are full or empty.
-FULL = 1e-10
+FULL = 1e-6
 
 
 def level(fluid: Array, spacing: tuple[float, ...], kind: str = "volume-fraction") -> Array:
