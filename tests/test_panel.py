@@ -39,6 +39,29 @@ def test_live_table():
         assert word in text
 
 
+@pytest.mark.parametrize("width", [60, 80, 100, 129, 130, 200])
+def test_the_live_table_fits_the_terminal(width):
+    table = panel.LiveTable()
+    screen = io.StringIO()
+    table._live = Live(console=Console(file=screen, width=width), auto_refresh=False)
+    waiting = replace(HALF, state="waiting", partners=("Micro",), busy=0.25, memory=123_456_789)
+    with table:
+        table.show([waiting, Standing("Micro", "computing", residuals={"Strain": (0.5, 1e-3)})], 75.0)
+    lines = screen.getvalue().splitlines()
+    assert max(len(line.rstrip()) for line in lines) <= width
+    text = " ".join(screen.getvalue().split())
+    for word in (
+        "waiting for Micro",
+        "computing",
+        "6/12",
+        "50%",
+        "Temperature 1.2e-03 / 1e-04",
+        "Strain 5.0e-01 / 1e-03",
+    ):
+        assert word in text, text
+    assert ("60/120 s" in text) == ("25%" in text) == (width >= 100)
+
+
 @pytest.mark.parametrize(
     ("standing", "text"),
     [

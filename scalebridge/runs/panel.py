@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 LIVE_SECONDS = 0.25
 PLAIN_SECONDS = 5.0
 LONG_SECONDS = 5.0  # from then on it is said how long somebody has been in a state
-STATE_WIDTH = 26
+STATE_WIDTH, NARROW_STATE_WIDTH = 26, 18
+HEADERS = ("time", "window", "iter.", "done", "left", "busy", "memory")
+LEAST_WIDTHS = {"time": 100, "busy": 100, "memory": 72}  # of terminals in which a column is shown
+BESIDE_WIDTH = 130  # of terminals in which residuals stand beside the rest, not below
 SHOWN = 3  # names of partners
 STYLES = {
     "done": "green",
@@ -99,22 +102,32 @@ class LiveTable:
         return time.monotonic() - self._last >= LIVE_SECONDS
 
     def show(self, standings: Sequence[Standing], wall: float) -> None:
+        from rich.console import Group
         from rich.table import Table
         from rich.text import Text
 
         self._last = time.monotonic()
+        width = self._live.console.width
+        left_out = {h for h, least in LEAST_WIDTHS.items() if width < least}
+        beside = width >= BESIDE_WIDTH
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_header=True)
         table.add_column(duration(wall), style="bold", no_wrap=True)
-        table.add_column("state", min_width=STATE_WIDTH, overflow="fold")  # so wide that the table does not jump
-        for header in ("time", "window", "iter.", "done", "left", "busy", "memory"):
-            table.add_column(header, justify="right", no_wrap=True)
-        table.add_column("residual / limit", overflow="fold")
+        # so wide that the table does not jump
+        table.add_column("state", min_width=STATE_WIDTH if beside else NARROW_STATE_WIDTH, overflow="fold")
+        for header in HEADERS:
+            if header not in left_out:
+                table.add_column(header, justify="right", no_wrap=True)
+        if beside:
+            table.add_column("residual / limit", overflow="fold")
+        below = []
         for standing in standings:
             name, state, *numbers = (standing.name, *columns(standing))
+            cells = [Text(text) for h, text in zip(HEADERS, numbers[:-1], strict=True) if h not in left_out]
             style = STYLES.get(standing.state, "")
-            cells = [Text(text) for text in numbers[:-1]]
-            table.add_row(Text(name), Text(state, style=style), *cells, _colored(standing))
-        self._live.update(table, refresh=True)
+            table.add_row(Text(name), Text(state, style=style), *cells, *([_colored(standing)] if beside else []))
+            if standing.residuals and not beside:
+                below.append(Text.assemble((f"{name}  ", "dim"), _colored(standing)))
+        self._live.update(Group(table, *below), refresh=True)
 
 
 def columns(standing: Standing) -> list[str]:
