@@ -21,6 +21,7 @@ from adapters.failing import policies
 from adapters.failing.capsule import Place, Program
 from adapters.failing.capsules import Capsules
 from adapters.failing.guarded import Guarded
+from adapters.failing.tally import FAILED
 from adapters.mesh import CouplingMesh, Received
 from adapters.micro import Array, MicroModel, State
 from adapters.ranks import Rows, world
@@ -60,8 +61,7 @@ def coupled(case: Case[Any]) -> tuple[set[str], set[str]]:
     """Return the names of the data that the participant reads and writes: components of tensors, and their wholes."""
     own = coupling_config.load(case.config).participant(case.name)
     reads, writes = (
-        {name for access in accesses for name in tensors.whole(access.data)}
-        for accesses in (own.reads, own.writes)
+        {name for access in accesses for name in tensors.whole(access.data)} for accesses in (own.reads, own.writes)
     )
     return reads, writes
 
@@ -144,6 +144,7 @@ class Ensemble:
         self._note(Check.from_json(check) for check in value["worst"])
         self.guarded.tally.restore(value["tally"])
         self.guarded.capsules.written, self.guarded.capsules.total = list(value["written"]), value["capsules"]
+        self._write_account()  # what stands there counts windows that are about to be solved again
 
     def _observed(self, name: str) -> Array:
         return self.observables[name]
@@ -174,10 +175,18 @@ class Ensemble:
     def _account(self) -> None:
         """Close a window in the account of failures, and write it where there are any; collective."""
         if self.guarded.tally.complete():
-            names = self.guarded.capsules.names(self.rows)
-            if self.rows.rank == 0:
-                account = self.guarded.tally.account(names, self.guarded.capsules.program.consent)
-                account.save(self.coupling.case.output / fallbacks.FILE_NAME)
+            self._write_account()
+
+    def _write_account(self) -> None:
+        """Write the account of failures; a run without any has none. Collective."""
+        tally, capsules = self.guarded.tally, self.guarded.capsules
+        names, path = capsules.names(self.rows), self.coupling.case.output / fallbacks.FILE_NAME
+        if self.rows.rank > 0:
+            return
+        if tally.uses[FAILED].times:
+            tally.account(names, capsules.program.consent).save(path)
+        else:
+            path.unlink(missing_ok=True)
 
     def _note(self, found: Iterable[Check]) -> None:
         for check in found:

@@ -210,6 +210,20 @@ def test_neighbours_of_a_smooth_field_are_of_second_order():
     assert errors[0] / errors[1] == pytest.approx(4, rel=0.01)
 
 
+def test_neighbours_at_a_border_are_of_first_order():
+    """The mean of f(h) and f(2 h) is f(0) + 3/2 h f'(0) + O(h^2)."""
+    errors = []
+    for h in (0.01, 0.005):
+        points = np.stack([h * np.arange(N), np.zeros(N)], axis=1)
+        good = np.arange(1, N)
+        part = Part(good, {}, {"Stress": np.exp(points[good, 0])})
+        case = Problem(model(), {"m": np.zeros(N)}, {}, DT, points, Rows(N))
+        (found,) = Neighbours(2).help([0], case, [part]).parts
+        errors.append(found.observables["Stress"][0] - 1.0)
+    assert errors[0] == pytest.approx(1.5 * 0.01, rel=0.02)
+    assert errors[0] / errors[1] == pytest.approx(2, rel=0.02)
+
+
 def test_neighbours_that_are_fewer_or_none():
     (part,) = Neighbours(4).help([0], problem(model()), [linear(np.array([1, 3]))]).parts
     assert part.observables["Stress"][0] == pytest.approx(3.0 * 2.0 - 1.0)
