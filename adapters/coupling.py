@@ -335,18 +335,20 @@ class Coupling:
         self.checks.update({check.name: check for check in found})
 
     def _tell(self, event: str, position: Position) -> None:
+        numbers = {
+            "time": position.t,
+            "end": self.end if math.isfinite(self.end) else None,
+            "window": position.window,
+            "windows": self.windows,
+            "iteration": position.iteration,
+            "solving": self._clock.solving,
+            "waiting": self._clock.waiting,
+            "exchanging": self._clock.exchanging,
+        }
         if self.rank == 0:
-            self.case.progress.write(
-                event,
-                time=position.t,
-                end=self.end if math.isfinite(self.end) else None,
-                window=position.window,
-                windows=self.windows,
-                iteration=position.iteration,
-                solving=self._clock.solving,
-                waiting=self._clock.waiting,
-                exchanging=self._clock.exchanging,
-            )
+            self.case.progress.write(event, **numbers)
+        else:
+            self.case.progress.note(**numbers)
 
 
 def _open(case: Case[Any], comm: Any, shared: bool, state: Any) -> Any:

@@ -152,6 +152,8 @@ def serve[S](
         main(Case(handout, typed.build(settings, handout.settings, plain=True), reads, writes, progress))
     except Exception as error:
         _fail(progress, error)
+    except SystemExit as end:  # the other ranks would wait for this one in MPI_Finalize
+        _fail(progress, CouplingError(f"it called sys.exit({end.code or 0}) before its part was over"))
     progress.close()
 
 
@@ -162,14 +164,21 @@ def _fail(progress: ProgressWriter, error: Exception) -> NoReturn:
         print(error, file=sys.stderr)
     else:
         traceback.print_exception(error)
-    progress.write("error", message=str(error) or type(error).__name__)
+    world = _world()
+    rank = "" if world is None else f"rank {world.rank}: "
+    progress.write("error", message=rank + (str(error) or type(error).__name__))
     sys.stdout.flush()
     sys.stderr.flush()
-    mpi = sys.modules.get("mpi4py.MPI")
-    if mpi is not None and mpi.Is_initialized() and mpi.COMM_WORLD.size > 1:
+    if world is not None:
         time.sleep(0.5)  # mpiexec drops what it has not yet passed on
-        mpi.COMM_WORLD.Abort(1)
+        world.Abort(1)
     os._exit(1)
+
+
+def _world() -> Any:
+    """Return the communicator of all ranks where MPI has been started and there are several, else None."""
+    mpi = sys.modules.get("mpi4py.MPI")
+    return mpi.COMM_WORLD if mpi is not None and mpi.Is_initialized() and mpi.COMM_WORLD.size > 1 else None
 
 
 def _module() -> tuple[str, str]:

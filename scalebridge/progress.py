@@ -115,7 +115,7 @@ class ProgressWriter:
         self._written += 1
 
     def note(self, **numbers: Any) -> None:
-        """Take the numbers for an "error" that may come, and tell nothing: what a rank does that leaves it to another."""
+        """Take the numbers for an "error" that may come, and tell nothing, as that is left to another rank."""
         self._numbers = numbers
 
     def _keep(self, event: str, wall: float, numbers: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 @pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="no shared memory in files here")
 def test_shared_memory_of_a_killed_process_is_removed(tmp_path):
-    with Processes() as processes:
+    with Processes(tmp_path) as processes:
         command = [sys.executable, "-c", LIKE_MPICH]
         process = processes.start(
             "Macro", command, folder=tmp_path, environment=os.environ, log=tmp_path / "output.log"

@@ -3,11 +3,12 @@
     Macro: {run: participants.macro.heat}
     Micro: {run: participants.micro.brine, ranks: 4, launcher: srun, start-after: Macro, start-delay: 2 s}
 
-`launcher:` is one of `direct`, `mpiexec`, `srun` and `auto`, or a command of its own in which `{ranks}` stands for their
-number, such as `mpirun --bind-to none -np {ranks}`. `direct` (scalebridge.runs.direct) starts ranks of MPICH on this
-machine and needs nobody else; nothing listens on a network then, and a failing rank is known for certain. `auto` takes
-it for Python programs where the interpreter has MPICH beside it, outside of batch systems. Otherwise it takes the
-mpiexec beside the interpreter, which fits its MPI; else srun inside a SLURM allocation; else the mpiexec on the PATH.
+`launcher:` is one of `auto`, `direct`, `mpiexec` and `srun`, or a command of its own in which `{ranks}` stands for the
+number of ranks, such as `mpirun --bind-to none -np {ranks}`. `direct` (scalebridge.runs.direct) starts ranks of MPICH
+on this machine and needs nobody else; nothing listens on a network then, and which rank failed is known for certain.
+`auto` takes it for Python programs where the interpreter has MPICH beside it, outside of batch systems. Otherwise it
+takes the mpiexec beside the interpreter, which fits its MPI; else srun inside a SLURM allocation; else the mpiexec on
+the PATH.
 
 Participants are started in the order of the file, at once. One that starts after another waits until that one's
 process has been started; a delay counts from there, without `start-after` from the start of the run.

@@ -35,6 +35,7 @@ class Member:
     rank : its MPI rank, None where it is none.
     state : the letter of /proc: R runs, S sleeps, D waits for a device, T was stopped, t is being traced, Z has ended.
     seconds : processor time, its own and that of ended children [s].
+    switches : how often it has gone to sleep by itself.
     """
 
     process: int
@@ -42,6 +43,7 @@ class Member:
     rank: int | None
     state: str
     seconds: float
+    switches: int = 0
 
     @property
     def stopped(self) -> bool:
@@ -57,7 +59,7 @@ def members(token: str) -> list[Member]:
             fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
             seconds = sum(int(f) for f in fields[11:15]) / os.sysconf("SC_CLK_TCK")
             participant, rank = _names(process)
-            found.append(Member(process, participant, rank, fields[0], seconds))
+            found.append(Member(process, participant, rank, fields[0], seconds, _switches(process)))
     return found
 
 
@@ -78,6 +80,11 @@ def waits_for_a_socket(process: int) -> bool | None:
         return int(call) in calls
     except (OSError, ValueError, IndexError):
         return None
+
+
+def _switches(process: int) -> int:
+    status = Path(f"/proc/{process}/status").read_text()
+    return int(status.partition("\nvoluntary_ctxt_switches:")[2].split(maxsplit=1)[0])
 
 
 def _names(process: int) -> tuple[str, int | None]:

@@ -27,6 +27,7 @@ _LOST = re.compile(
     r"communication partner .* (?:closed|ended)|remote participant .* (?:closed|crashed|exited)",
     re.IGNORECASE,
 )
+_OURS = re.compile(r"scalebridge(?: embedded engine .* participant |: rank \d+ )")  # tells nothing about a reason
 _EXCEPTION = re.compile(r"^(?:[A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit|Warning)|ERROR)\b.*")
 
 
@@ -185,7 +186,8 @@ def reason(ending: Ending) -> str:
         return "it had left the coupling before that was over, was still running and had to be stopped"
     first = ranks.first("\n".join(last_lines(ending.log, 100)), ending.ranks)
     if first is not None:
-        return f"rank {first.rank}: {first.how or _said(ending)}"
+        how = [first.how] if first.told else [part for part in (first.how, _said(ending)) if part]
+        return f"rank {first.rank}: {': '.join(how)}"
     if ending.status < 0:
         return ranks.killed(-ending.status)
     if ending.status == 0:
@@ -233,7 +235,7 @@ def _message(culprit: Ending, others: Sequence[Ending], by_name: dict[str, Endin
 
 def _said(ending: Ending) -> str:
     """Return the line that tells most about why a program ended: the exception, else its last one."""
-    lines = last_lines(ending.log)
+    lines = [line for line in last_lines(ending.log) if not _OURS.match(line)]
     return next(
         (line for line in reversed(lines) if _EXCEPTION.match(line)), lines[-1] if lines else "it said nothing"
     ).strip()

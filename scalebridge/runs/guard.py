@@ -1,9 +1,10 @@
 """Outlives the hub by a moment: ends every process of a run when the hub is gone, however it went.
 
-The hub starts `python -I -S guard.py TOKEN` with a pipe as its standard input and keeps the other end. When the pipe
-closes without the word "done", the hub was killed; whatever carries the token of the run in its environment is killed
-then, also grandchildren that left their process group, and the shared memory that they leave is removed. Only for
-Linux, where /proc tells; stands alone on purpose, so that it starts in a hundredth of a second.
+The hub starts `python -I -S guard.py TOKEN FOLDER` with a pipe as its standard input and keeps the other end. When the
+pipe closes without the word "done", the hub was killed; whatever carries the token of the run in its environment is
+killed then, also grandchildren that left their process group. The shared memory that they leave is removed, and so are
+the notes by which participants find each other, in FOLDER, that of the run. Only for Linux, where /proc tells; stands
+alone on purpose, so that it starts in a hundredth of a second.
 """
 
 from __future__ import annotations
@@ -55,15 +56,27 @@ def kill_marked(token: str) -> None:
 
 def forget_shared_memory(since: float) -> None:
     """Remove the files of shared memory that killed ranks have left: made since then [s since 1970], used by nobody."""
-    left = {path for path in _files() if _made(path) >= since}
+    left = {path for path in shared_files() if _made(path) >= since}
     if left:
-        left -= _in_use()
+        left -= in_use()
     for path in left:
         with contextlib.suppress(OSError):
             os.unlink(path)
 
 
-def _files() -> list[str]:
+def forget_notes(folder: str) -> None:
+    """Remove what participants that were killed while they connected have left in the folder of a run."""
+    notes = os.path.join(folder, "precice-run")
+    if folder and os.path.isdir(notes) and not os.path.islink(notes):
+        for name in os.listdir(notes):
+            if name.endswith(".scalebridge") or name.startswith(".note-"):
+                with contextlib.suppress(OSError):
+                    os.unlink(os.path.join(notes, name))
+        with contextlib.suppress(OSError):
+            os.rmdir(notes)
+
+
+def shared_files() -> list[str]:
     """Return the files of shared memory that MPI has made for this user."""
     try:
         with os.scandir(_SHARED) as entries:
@@ -79,7 +92,7 @@ def _made(path: str) -> float:
         return 0.0
 
 
-def _in_use() -> set[str]:
+def in_use() -> set[str]:
     """Return the files of shared memory that a process has open or mapped; it has one of both from the first moment."""
     used = set()
     for entry in os.listdir("/proc"):
@@ -102,6 +115,7 @@ def main() -> None:
     if "done" not in sys.stdin.read():
         kill_marked(sys.argv[1])
         forget_shared_memory(begun)
+        forget_notes(sys.argv[2])
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ IDLE_SECONDS = 600.0
 IDLE_AFTER_END_SECONDS = 60.0
 _IDLE_SHARE = 0.05  # of one core; waiting for a partner that never comes takes less
 _LOOK_SECONDS = 1.0
+_SELDOM = 20  # times that a process wakes up between two looks
 
 
 @dataclass(frozen=True)
@@ -163,10 +164,12 @@ class Vigil:
         return None if None in answers or not answers else False
 
     def _sleeper(self, ranks: Sequence[Member]) -> int | None:
-        """Return the rank that sleeps while the others are busy waiting for it, if there is exactly one."""
-        idle = {m.rank for m in ranks} - {m.rank for m in ranks if self._idle.busy(m)}
-        busy = len({m.rank for m in ranks}) - len(idle)
-        return idle.pop() if len(idle) == 1 and busy else None
+        """Return the rank that sleeps while the others wait for it, if there is exactly one.
+
+        Ranks that wait for another one look for it all the time, or wake up often to do so.
+        """
+        asleep = {m.rank for m in ranks if self._idle.asleep(m)}
+        return asleep.pop() if len(asleep) == 1 < len({m.rank for m in ranks}) else None
 
 
 class _Idle:
@@ -182,6 +185,7 @@ class _Idle:
         self._marks: dict[int, tuple[float, float]] = {}
         self._loads: dict[int, float] = {}
         self._before: dict[int, tuple[float, float]] = {}
+        self._switches: dict[int, tuple[int, int]] = {}
 
     def see(self, now: float, found: Sequence[Member]) -> None:
         """Note what each process has used up to now."""
@@ -190,6 +194,7 @@ class _Idle:
             begun, used = self._before.get(member.process, (now - _LOOK_SECONDS, member.seconds))
             self._loads[member.process] = (member.seconds - used) / max(now - begun, 0.1)
         self._before = {m.process: (now, m.seconds) for m in found}
+        self._switches = {m.process: (self._switches.get(m.process, (0, 0))[1], m.switches) for m in found}
         marks = {m.process: self._marks.get(m.process, (now, m.seconds)) for m in found}
         for member in found:
             begun, used = marks[member.process]
@@ -199,6 +204,11 @@ class _Idle:
             marks = {m.process: (now, m.seconds) for m in found}
             self.since = now
         self._marks = marks
+
+    def asleep(self, member: Member) -> bool:
+        """Return whether a process has hardly woken up since the look before."""
+        before, now = self._switches.get(member.process, (0, 0))
+        return not self.busy(member) and now - before <= _SELDOM
 
     def busy(self, member: Member) -> bool:
         """Return whether a process has computed since the look before."""

@@ -82,7 +82,7 @@ def _programs(case: Case, participant: Participant) -> Iterator[tuple[str, Path]
     The program itself, where it is found along the PATH or by an absolute path, and the launcher of MPI ranks come
     without a word.
     """
-    if participant.ranks > 1 and (launcher := starting.launcher(participant.launcher, os.environ)[1]) is not None:
+    if participant.ranks > 1 and (launcher := starting.launcher(participant, os.environ)[1]) is not None:
         yield "", launcher
     folder = participant.directory or case.folder
     for number, word in enumerate(participant.command):

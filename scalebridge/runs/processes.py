@@ -70,9 +70,14 @@ class Processes:
     """All processes of one run, in the order in which they were started; `ended` has them in the order of their end.
 
     Use it as a context: whatever way that is left, no process survives it.
+
+    Parameters
+    ----------
+    folder : the folder of the run, where there is one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder
         self.token = secrets.token_hex(16)
         self.begun = time.time()
         self.all: list[Process] = []
@@ -82,7 +87,7 @@ class Processes:
 
     def __enter__(self) -> Self:
         if _LINUX:
-            command = [sys.executable, "-I", "-S", guard.__file__, self.token]
+            command = [sys.executable, "-I", "-S", guard.__file__, self.token, str(self.folder or "")]
             with shielded():
                 self._guard = subprocess.Popen(
                     command,
@@ -154,6 +159,7 @@ class Processes:
         if _LINUX and self.all:
             guard.kill_marked(self.token)
             guard.forget_shared_memory(self.begun)
+        guard.forget_notes(str(self.folder or ""))
 
     def _signal(self, number: signal.Signals) -> None:
         for process in self.running:

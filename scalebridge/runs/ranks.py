@@ -1,7 +1,7 @@
 """Which of the MPI ranks of a participant ended first, from what its launcher says about it.
 
-MPICH's mpiexec names the process, and the hub has noted which rank that was while it lived; Open MPI's and SLURM's
-name the rank; MPI_Abort names the rank that called it.
+Our own (scalebridge.runs.direct) knows. MPICH's mpiexec names a process, and the hub has noted which rank that was
+while it lived; Open MPI's and SLURM's name the rank; MPI_Abort names the rank that called it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,13 @@ class RankEnd:
     rank: int
     how: str = ""
 
+    @property
+    def told(self) -> bool:
+        """Whether `how` says all: such an end has no last words."""
+        return self.how.startswith(("killed", "exit status 0"))
 
+
+_DIRECT = re.compile(r"^scalebridge: rank (\d+) (?:was (killed .*)|ended with (.*)|called MPI_Abort)$", re.M)
 _HYDRA = re.compile(r"=\s+PID (\d+) RUNNING AT .*?=\s+EXIT CODE: (\d+)(?:.*?EXIT STRING: .*?\(signal (\d+)\))?", re.S)
 _ABORT = re.compile(r"Abort\(-?\d+\) on node \d+ \(rank (\d+) in|MPI_ABORT was invoked on rank (\d+) in")
 _OPEN_MPI = re.compile(r"process rank (\d+) with PID \d+ on node \S+ exited on signal (\d+)")
@@ -39,6 +45,8 @@ def first(text: str, ranks: Mapping[int, int]) -> RankEnd | None:
 
 
 def _told(text: str, ranks: Mapping[int, int]) -> Iterator[RankEnd]:
+    if match := _DIRECT.search(text):
+        yield RankEnd(int(match[1]), match[2] or match[3] or "")
     if match := _ABORT.search(text):
         yield RankEnd(int(match[1] or match[2]))
     if (match := _HYDRA.search(text)) and int(match[1]) in ranks:

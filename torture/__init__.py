@@ -1,0 +1,1 @@
+"""Breaks runs and configurations by the hundred, and looks whether the hub keeps its promises."""
