@@ -58,6 +58,8 @@ class Restart:
         if name in self._things:
             raise CouplingError(f"'{name}' is part of the checkpoints already: give each of its kind a name of its own")
         self._things[name] = thing
+        if self.on:
+            self.tree(thing.save(), name)  # tells at once what cannot be saved
         if self.memory is not None:
             if name not in self.memory["things"]:
                 raise CouplingError(f"the checkpoint of {self.name} has no '{name}'")

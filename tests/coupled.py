@@ -76,7 +76,7 @@ def start(
     scaling: str | None = None,
     on_failure: Sequence[Policy] = (),
 ) -> subprocess.Popen[str]:
-    """Start one participant of the case `xml` in `folder`/`name`."""
+    """Start one participant of the case `xml` in `folder`/`name`; with checkpoints if there is a folder for them."""
     output = folder / name
     output.mkdir(exist_ok=True)
     (folder / "precice-config.xml").write_text(xml)
@@ -94,6 +94,7 @@ def start(
         on_failure=list(on_failure),
         scaling=str(folder / "scaling.xml") if scaling is not None else None,
         engine=ENGINE,
+        checkpoints=str(folder / "checkpoints") if (folder / "checkpoints").is_dir() else "",
     ).save(output / "handout.json")
     command = [sys.executable, str(Path(__file__)), main.__module__, main.__name__, str(output / "handout.json")]
     if ranks > 1:
