@@ -81,12 +81,15 @@ def _run(given: argparse.Namespace) -> int:
         print(f"scalebridge: {error}", file=sys.stderr)
         return CONFIGURATION
     try:
-        return Run(
+        status = Run(
             folder,
             plain=given.plain,
             limits=Limits(given.idle_limit, given.hang_limit),
             strict=given.strict_convergence,
         )()
+        if status not in checkpoints.ENDED_WELL and (hint := checkpoints.hint(folder)):
+            print(f"scalebridge: {hint}", file=sys.stderr, flush=True)
+        return status
     finally:
         folder.close()
 

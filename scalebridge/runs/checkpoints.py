@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import secrets
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,7 +34,7 @@ LOST = (
     "checks and series), but not the acceleration history, the waveforms of the last window and the state of the "
     "coupling schemes. --resume cannot go on from them; on the embedded engine it can (--engine embedded)"
 )
-_ENDED_WELL = (0, 1, 4)  # also with a check or a report that failed
+ENDED_WELL = (0, 1, 4)  # also with a check or a report that failed
 
 
 def problems(inspection: Inspection) -> list[Finding]:
@@ -80,6 +79,18 @@ def begin(folder: RunFolder, every: int) -> None:
         replace(Handout.load(path), checkpoints=str(folder.path / FOLDER)).save(path)
 
 
+def hint(folder: RunFolder) -> str:
+    """Return how a run that has ended early can go on; "" where it cannot."""
+    try:
+        plan = Plan.load(folder.path / FOLDER)
+        found, _ = checkpoints.newest(folder.path / FOLDER, plan)
+    except CheckpointError:
+        return ""
+    if found is None or folder.inspection.engine.name != "embedded":
+        return ""
+    return f"to go on after time window {found.window}: scalebridge run --resume {folder.path}"
+
+
 class ResumedFolder(RunFolder):
     """The folder of a run that goes on.
 
@@ -121,17 +132,20 @@ class ResumedFolder(RunFolder):
                 for _, _, file in plan.files():
                     checkpoints.remove(self.path / FOLDER, window, file)
         plan.save(self.path / FOLDER)
+        for name in self.inspection.descriptions:  # the folder may have been moved
+            handout = replace(self._handout(name), checkpoints=str(self.path / FOLDER))
+            handout.save(self.output(name) / "handout.json")
         for participant in self.inspection.case.participants:
             progress = self.progress(participant.name)
-            for file in (self.log(participant.name), progress, moment(progress)):
-                _set_aside(file)
-        again = {"window": self.checkpoint.window, "time": self.checkpoint.time, "at": _now()}
-        self.record = {**self.record, "resumed": [*self.record.get("resumed", []), again], "ended": None}
+            for told in (self.log(participant.name), progress, moment(progress)):
+                _set_aside(told)
+        at = self.checkpoint
+        self.record = record.resume(self.path, self.record, window=at.window, time=at.time)
 
 
 def _require_resumable(path: Path, recorded: Mapping[str, Any]) -> None:
     ended = recorded["ended"]
-    if ended is not None and ended["status"] in _ENDED_WELL:
+    if ended is not None and ended["status"] in ENDED_WELL:
         raise CheckpointError(f"there is nothing to resume: the run in {path} has come to its end")
     if recorded["engine"]["name"] != "embedded":
         raise CheckpointError(
@@ -218,7 +232,3 @@ def _set_aside(file: Path) -> None:
     while (aside := file.with_name(f"{file.name}.{number}")).exists():
         number += 1
     file.rename(aside)
-
-
-def _now() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S%z")

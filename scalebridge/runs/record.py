@@ -85,6 +85,14 @@ def begin(folder: Path, inspection: Inspection, case: Mapping[str, Any]) -> dict
     return data
 
 
+def resume(folder: Path, data: Mapping[str, Any], *, window: int, time: float) -> dict[str, Any]:
+    """Write and return the record of a run that goes on after a time window, which ended at `time` [s]."""
+    again = {"window": window, "time": time, "at": _now()}
+    data = {**data, "resumed": [*data.get("resumed", []), again], "ended": None}
+    _write(folder, data)
+    return data
+
+
 def complete(folder: Path, data: Mapping[str, Any], *, status: int, ended: str, wall: float) -> None:
     """Write the record again with how the run ended: exit status, in words, wall seconds, what changed meanwhile."""
     meanwhile = [name for name, entry in data["files"].items() if _digest(entry["path"]) != entry["sha256"]]

@@ -86,6 +86,7 @@ def write(
         "ended": ended,
         "begun": time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(begun)),
         "wall": round(time.time() - begun, 3),
+        "resumed": folder.record.get("resumed", []),
         "engine": folder.record["engine"],
         "versions": folder.record["versions"],
         "platform": folder.record["machine"],
@@ -153,4 +154,5 @@ def times(data: dict[str, Any]) -> str:
         if entry.get("windows_not_converged"):
             parts.append(f"{entry['windows_not_converged']} windows did NOT converge")
         lines.append(f"  {name}: {'; '.join(parts)}")
-    return f"ran for {duration(data['wall'])}\n" + "\n".join(lines)
+    since = f" since it went on after time window {data['resumed'][-1]['window']}" if data.get("resumed") else ""
+    return f"ran for {duration(data['wall'])}{since}\n" + "\n".join(lines)
