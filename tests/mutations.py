@@ -58,7 +58,7 @@ STRANGE = (
 
 def mutate(text: str, chance: random.Random) -> str:
     """Change one thing in a text: a line, a value in quotes, a name, a character, or a piece that goes missing."""
-    kind = chance.choice((0, 0, 1, 1, 2, 3, 3, 3, 3, 3, 4, 5, 6))
+    kind = chance.choice((0, 1, 1, 2, 3, 3, 3, 3, 3, 3, 3, 3, 4, 5, 6))
     lines = text.splitlines() or [""]
     if kind == 0:
         del lines[chance.randrange(len(lines))]
@@ -179,7 +179,7 @@ def _one(originals: dict[Path, str], check: Check, chance: random.Random, label:
     changed = chance.sample(sorted(originals), chance.choice((1, 1, 1, 2)) if len(originals) > 1 else 1)
     for file in changed:
         text = originals[file]
-        for _ in range(chance.randrange(1, 4)):
+        for _ in range(chance.choice((1, 1, 2, 3))):
             text = mutate(text, chance)
         file.write_text(text, encoding="utf-8", errors="surrogateescape")
     begun = time.monotonic()

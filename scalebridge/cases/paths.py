@@ -29,5 +29,5 @@ def files_in(folder: Path, ending: str = "") -> list[str]:
     try:
         with os.scandir(folder) as entries:
             return sorted(entry.name for entry in entries if entry.name.endswith(ending) and entry.is_file())
-    except OSError:
+    except (OSError, ValueError):
         return []

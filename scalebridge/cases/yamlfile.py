@@ -136,6 +136,8 @@ def _mapping(events: Iterator[yaml.Event], line: int, depth: int) -> Node:
 
 def _scalar(event: yaml.ScalarEvent, line: int) -> str | int | float | bool | None:
     text: str = event.value
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise _Refused(line, "has half of a character (an escape between \\ud800 and \\udfff)")
     if not event.implicit[0]:  # quoted, or a block of text
         return text
     if text.lower() in _WORDS:
