@@ -198,3 +198,14 @@ def test_with_many_points_checks_are_told_by_how_far_they_reach(tmp_path):
     sweep = Sweep("many", grid.parse(["A.n=" + ",".join(map(str, range(1, 11)))]), rows(points, tmp_path, ended))
     assert "| error [Left] |     0 |     1.8 | n=7, n=8, n=9, n=10 |" in sweep.markdown()
     assert sweep.orders == {}  # 1, 2, 3, ... is no refinement by one factor
+
+
+def test_linear_elements_are_of_second_order_in_the_phase_change_case(tmp_path, capsys):
+    axes = ["Macro.settings.elements=10,20,40", "Macro.settings.wall_temperature=-3 degC", "report=null"]
+    arguments = [word for axis in axes for word in ("--set", axis)]
+    case = str(ROOT / "tutorials" / "phase-change")
+    command = ["sweep", case, "--variant", "lever-rule", *arguments, "--engine", ENGINE, "--out", str(tmp_path / "out")]
+    assert cli.main(command) == 0, capsys.readouterr().out
+    found = table(tmp_path / "out")
+    assert [float(row["Macro.energy_inflow"]) for row in found] == pytest.approx([2150777, 2094871, 2077265], rel=1e-6)
+    assert float(found[2]["order of Macro.energy_inflow"]) == pytest.approx(1.67, abs=0.01)  # 1.87 with 80 elements
