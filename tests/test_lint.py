@@ -330,10 +330,12 @@ def test_a_window_that_cannot_be_compared_with_a_delay(tmp_path):
     assert "the first participant sets the window, which must not exceed the delay 0.4 s of Right" in str(found)
 
 
-def test_every_rule_says_what_it_asks_for_and_is_tested():
+def test_every_rule_says_what_it_asks_for_is_documented_and_tested():
     text = Path(__file__).read_text()
+    documented = (Path(lint.__code__.co_filename).parents[1] / "README.md").read_text()
     for rule in RULES:
         assert rule.__doc__, rule
+        assert f"| `{name(rule)}` |" in documented
         assert f'"{name(rule)}"' in text, f"no test breaks {name(rule)}"
 
 

@@ -100,6 +100,15 @@ def test_a_micro_model_describes_itself_to_programs(tmp_path):
     assert told["settings"]["cells"]["default"] == 32
 
 
+def test_a_delay_is_told_where_there_is_one(tmp_path):
+    assert "delay" not in json.loads(call(tmp_path, SOLVER, "--describe").stdout)
+    late = SOLVER.replace('Field("K")})', 'Field("K")}, delay=1.5e-3)')
+    assert json.loads(call(tmp_path, late, "--describe").stdout)["delay"] == 1.5e-3
+    assert "delay" not in json.loads(call(tmp_path, MICRO, "--describe").stdout)
+    late = MICRO.replace("    controls =", '    delay = "lag"\n    controls =')
+    assert json.loads(call(tmp_path, late, "--describe").stdout)["delay"] == "lag"
+
+
 def test_help_is_for_people(tmp_path):
     solver, micro = call(tmp_path, SOLVER, "--help").stdout, call(tmp_path, MICRO, "--help").stdout
     assert "Heat in a bar." in solver
