@@ -237,6 +237,37 @@ def test_strict_measure_that_is_not_met_ends_the_run(server: Server, tmp_path: P
     fine(run(server, tmp_path, LOOP, LOOP, scheme="serial-implicit", more=lenient))
 
 
+GAINS = """
+ids = p.set_mesh_vertices(mesh, [[0.0, 0.0]])
+p.initialize()
+t = 0.0
+while p.is_coupling_ongoing():
+    p.requires_writing_checkpoint()
+    dt = p.get_max_time_step_size()
+    if name == "Left":
+        p.write_data(mesh, "Alpha", ids, 1.0 + t + dt + 0.3 * p.read_data(mesh, "Beta", ids, dt))
+    else:
+        alpha = p.read_data(mesh, "Alpha", ids, dt)
+        p.write_data(mesh, "Beta", ids, 0.5 * alpha)
+    p.advance(dt)
+    t += 0.0 if p.requires_reading_checkpoint() else dt
+p.finalize()
+if name == "Right":
+    print("alpha", alpha[0])
+"""
+
+
+@only_embedded
+def test_without_substeps_the_second_sees_each_iteration_of_a_window_that_is_cut_short(
+    server: Server, tmp_path: Path
+) -> None:
+    """alpha = 1 + t + 0.3 beta, beta = alpha / 2 at the end t = 0.7 of a window of 0.5 that began at 0.5."""
+    more = f'<max-time value="0.7" /><max-iterations value="50" />{MEASURE.format("")}'
+    ended = run(server, tmp_path, GAINS, GAINS, scheme="serial-implicit", exchange=' substeps="false"', more=more)
+    fine(ended)
+    assert float(ended[1].output.split("alpha ")[-1]) == pytest.approx(1.7 / 0.85, abs=1e-8)
+
+
 @only_embedded
 def test_first_participant_may_not_change_the_size_of_a_repeated_window(server: Server, tmp_path: Path) -> None:
     left = LOOP.replace("dt = p.get_max_time_step_size()", "dt = 0.5 if count != 2 else 0.4")

@@ -83,6 +83,8 @@ def decode_data(head: bytes, floats: Floats, data: Sequence[CouplingData], time:
             times = floats[position : position + k].tolist()
             position += k
             d.waveform.clear()
+        else:
+            d.waveform.trim_after(time)  # the first iteration's, where the end of time cuts the window short
         samples, position = _take(floats, position, k, d.datum.shape)
         slopes: Sequence[Floats | None] = [None] * k
         if d.datum.has_gradients:
