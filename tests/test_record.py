@@ -93,6 +93,15 @@ def test_the_hash_of_a_package_is_that_of_its_names_and_contents(tmp_path):
     assert inputs.tree(tmp_path / "p")["sha256"] != tree["sha256"]
 
 
+def test_a_program_that_may_not_be_read_is_recorded_as_such(tmp_path, monkeypatch):
+    def refuse(self, *arguments):
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "solver").write_text("")
+    monkeypatch.setattr(Path, "open", refuse)  # chmod would not stop root
+    assert inputs.described(tmp_path / "solver")["sha256"] == inputs.UNREADABLE
+
+
 def test_how_it_ended_and_what_changed_meanwhile(tmp_path):
     (tmp_path / "new.py").write_text("")
     data = finished.record(files={"new.py": inputs.described(tmp_path / "new.py")})

@@ -113,6 +113,42 @@ def test_an_interrupted_sweep_leaves_its_table_and_goes_on_later(tmp_path):
     assert "output: " in out
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who is left")
+def test_nothing_survives_a_kill_of_the_sweep(tmp_path):
+    (finished.decay(tmp_path) / "forking.py").write_text(
+        "import runpy, subprocess, sys\n"
+        "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(1000)'], start_new_session=True)\n"
+        "runpy.run_path(__file__.replace('decay/forking', 'hub/partner'))\n"
+    )
+    forking = "Right.command=[[python, forking.py, none, 0, 1]]"
+    command = [sys.executable, "-m", "scalebridge", *SWEEP, "--set", forking, "--set", "seed=1,2"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE)
+    deadline = time.monotonic() + 60
+    while not any("time.sleep" in line for line in left_over(tmp_path)):  # a grandchild in a session of its own
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.kill()
+    process.communicate()
+    deadline = time.monotonic() + 5
+    while left_over(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert left_over(tmp_path) == []
+
+
+def left_over(folder):
+    """Return the command lines of the processes that work in a folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if process.joinpath("cwd").readlink().is_relative_to(folder):
+                found.append(process.joinpath("cmdline").read_text().replace("\0", " "))
+        except OSError:
+            continue
+    return found
+
+
 @pytest.fixture
 def case(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -26,6 +26,7 @@ _TOLD = (
     "*.log",
     "*.out",
     "*.err",
+    "capsules/*",
     "precice-profiling/*",
     "precice-run/*",
 )

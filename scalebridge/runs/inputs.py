@@ -17,6 +17,7 @@ from scalebridge.cases.case import Case, Participant
 from scalebridge.cases.inspection import Inspection
 
 OURS = ("scalebridge", "adapters")
+UNREADABLE = "unreadable"
 
 
 def files(case: Case) -> dict[str, Path]:
@@ -71,9 +72,12 @@ def described(path: Path) -> dict[str, Any]:
 
 
 def digest(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """Return the SHA-256 of a file; UNREADABLE of one that may be run and not read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except PermissionError:
+        return UNREADABLE
 
 
 def _programs(case: Case, participant: Participant) -> Iterator[tuple[str, Path]]:

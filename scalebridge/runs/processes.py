@@ -91,6 +91,7 @@ class Processes:
             with shielded():
                 self._guard = subprocess.Popen(
                     command,
+                    env={k: v for k, v in os.environ.items() if k != guard.VARIABLE},  # not of a hub that started this
                     stdin=subprocess.PIPE,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,

@@ -76,7 +76,7 @@ def begin(folder: Path, inspection: Inspection, case: Mapping[str, Any]) -> dict
     files = inputs.case_files(inspection.case)
     root = Path(os.path.commonpath([path.parent for path in files.values()]))
     for name, path in files.items():
-        if data["files"][name]["bytes"] <= MAX_COPY:
+        if data["files"][name]["bytes"] <= MAX_COPY and data["files"][name]["sha256"] != inputs.UNREADABLE:
             copy = Path(COPIES) / path.relative_to(root)
             (folder / copy).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, folder / copy)
