@@ -33,6 +33,7 @@ from adapters.step import Position, Step
 from adapters.wiring import CouplingError, Wiring
 from scalebridge import checks
 from scalebridge.checks import Check
+from scalebridge.progress import FREQUENT
 
 EVERYWHERE = 1e300  # half the edge length of an access region that leaves nothing out [m]
 
@@ -231,7 +232,7 @@ class Coupling:
         with self._clock.couple():
             for mesh in self.meshes.values():
                 mesh.send(step.end)
-            self._tell("wait", Position(step.t, step.window, step.iteration))
+            self._tell("wait", step)
             with self._clock.block():
                 self.participant.advance(step.dt if advance is None else advance)
 
@@ -334,16 +335,16 @@ class Coupling:
         """Add to the checks that are saved at the end of the run; a later one of the same name replaces an earlier."""
         self.checks.update({check.name: check for check in found})
 
-    def _tell(self, event: str, position: Position) -> None:
+    def _tell(self, event: str, position: Position | Step) -> None:
+        if event in FREQUENT and self.case.progress.brief(event, position.t, position.window, position.iteration):
+            return
         numbers = {
             "time": position.t,
             "end": self.end if math.isfinite(self.end) else None,
             "window": position.window,
             "windows": self.windows,
             "iteration": position.iteration,
-            "solving": self._clock.solving,
-            "waiting": self._clock.waiting,
-            "exchanging": self._clock.exchanging,
+            **self._clock.seconds(),
         }
         if self.rank == 0:
             self.case.progress.write(event, **numbers)

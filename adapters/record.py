@@ -38,6 +38,11 @@ class Clock:
     def exchanging(self) -> float:
         return max(self._coupling - self.waiting, 0.0)
 
+    def seconds(self) -> dict[str, float]:
+        """Return all three by name, in one go: this is asked for in every step."""
+        waiting = self.waiting
+        return {"solving": self.solving, "waiting": waiting, "exchanging": max(self._coupling - waiting, 0.0)}
+
     @contextmanager
     def solve(self) -> Iterator[None]:
         """Count the time inside as solving."""

@@ -24,9 +24,11 @@ BURST = 20
 PER_SECOND = 20.0
 MANY = 10_000  # events; with more, fewer come a second, so that days of small steps fit into tens of megabytes
 _MOMENT = struct.Struct(
-    "<8s7d3q"
-)  # event; wall, begun, time, end, solving, waiting, exchanging; window, windows, iteration
+    "<8s2d2q5dq"
+)  # what changes all the time, then begun, end, solving, waiting, exchanging, windows
+_HEAD = struct.Struct("<8s2d2q")  # event, wall, time, window, iteration
 _CODES = {event: event.encode().ljust(8) for event in EVENTS}
+FREQUENT = ("step", "wait", "window")
 _NAMES = {code: event for event, code in _CODES.items()}
 
 
@@ -82,30 +84,31 @@ class ProgressWriter:
         self._since = clock.time()
         self._told = False
         self._written = 0
-        self._allowance = float(BURST)
+        self._open = -math.inf  # nothing that comes faster than allowed is written before
+        self._full = -math.inf  # when the allowance will be full again
         self._numbers: dict[str, Any] = {}
+        self._place: tuple[float, int, int] | None = None  # if a brief event has come since
 
     def write(self, event: str, **numbers: Any) -> None:
         """Note one event; `numbers` are the attributes of `Progress`, without `event`, `wall` and `begun`.
 
         Those that an "error" does not give are what they were in the event before it.
         """
-        if event not in EVENTS:
+        if event not in _CODES:
             raise ValueError(f"an event is one of {', '.join(EVENTS)}, not {event!r}")
         if event == "error":
-            numbers = self._numbers | numbers
+            place = {} if self._place is None else dict(zip(("time", "window", "iteration"), self._place, strict=True))
+            numbers = self._numbers | place | numbers
         elif self._moment is None and not self._numbers:
             self._moment = _mapped(moment(self._path))
-        self._numbers = numbers
+        self._numbers, self._place = numbers, None
         now = clock.perf_counter()
         self._keep(event, now - self._begun, numbers)
-        rate = PER_SECOND * MANY / max(self._written, MANY)
-        self._allowance = min(BURST, self._allowance + (now - self._last) * rate)
-        self._last = now
-        if event in ("step", "wait", "window"):
-            if self._allowance < 1.0:
-                return
-            self._allowance -= 1.0
+        if now < self._open and event in FREQUENT:
+            return
+        pause = max(self._written, MANY) / (PER_SECOND * MANY)
+        self._full = max(self._full, now) + pause
+        self._open = self._full - BURST * pause
         entry = {"event": event, "wall": now - self._begun, **numbers}
         if not self._told:
             self._told = True
@@ -118,6 +121,18 @@ class ProgressWriter:
         """Take the numbers for an "error" that may come, and tell nothing, as that is left to another rank."""
         self._numbers = numbers
 
+    def brief(self, event: str, time: float, window: int, iteration: int) -> bool:
+        """Note an event that comes too fast for the history, as `write` does, but in a millionth of a second.
+
+        Return whether that was so; otherwise nothing has been noted, and `write` has to be called.
+        """
+        now = clock.perf_counter()
+        if now >= self._open or self._moment is None:
+            return False
+        _HEAD.pack_into(self._moment, 0, _CODES[event], now - self._begun, time, window, iteration)
+        self._place = time, window, iteration
+        return True
+
     def _keep(self, event: str, wall: float, numbers: dict[str, Any]) -> None:
         if self._moment is None:
             return
@@ -128,15 +143,15 @@ class ProgressWriter:
             0,
             _CODES[event],
             wall,
-            self._since,
             get("time", 0.0),
+            get("window", 0),
+            get("iteration", 0),
+            self._since,
             math.nan if end is None else end,
             get("solving", 0.0),
             get("waiting", 0.0),
             get("exchanging", 0.0),
-            get("window", 0),
             -1 if windows is None else windows,
-            get("iteration", 0),
         )
 
     def close(self) -> None:
@@ -219,7 +234,7 @@ def read_moment(path: Path) -> Progress | None:
         return None
     if len(data) != _MOMENT.size:
         return None
-    code, wall, begun, time, end, solving, waiting, exchanging, window, windows, iteration = _MOMENT.unpack(data)
+    code, wall, time, window, iteration, begun, end, solving, waiting, exchanging, windows = _MOMENT.unpack(data)
     if code not in _NAMES or not all(map(math.isfinite, (wall, begun, time, solving, waiting, exchanging))):
         return None
     return Progress(

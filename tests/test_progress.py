@@ -126,3 +126,22 @@ def test_an_error_stays_whatever_the_other_ranks_go_on_to_say(tmp_path):
 def test_lines_with_values_of_the_wrong_type_are_passed_over(tmp_path, line):
     (tmp_path / "p").write_text(line + "\n")
     assert ProgressReader(tmp_path / "p").poll() == []
+
+
+def test_what_comes_too_fast_can_be_told_in_brief(tmp_path):
+    reader = ProgressReader(tmp_path / "p")
+    with ProgressWriter(tmp_path / "p") as writer:
+        assert not writer.brief("step", 0.0, 1, 1)  # there is room in the history
+        for window in range(1, 100):
+            writer.write("step", time=0.5 * window, end=99.0, windows=100, window=window, waiting=1.5)
+        assert writer.brief("wait", 50.0, 100, 3)
+        reader.poll()
+        now = reader.latest
+        assert (now.event, now.time, now.window, now.iteration) == ("wait", 50.0, 100, 3)
+        assert (now.end, now.windows, now.waiting) == (99.0, 100, 1.5)  # as last told
+        writer.write("error", message="too hot")
+        (error,) = [e for e in reader.poll() if e.event == "error"]
+        assert (error.time, error.window, error.iteration, error.end) == (50.0, 100, 3, 99.0)
+    with ProgressWriter(tmp_path / "q") as other:  # the file of the moment belongs to the rank that writes
+        other.write("error", message="of another rank")
+        assert not other.brief("wait", 1.0, 1, 1)
