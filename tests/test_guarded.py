@@ -139,6 +139,18 @@ def test_neighbours_give_a_linear_field_back(tmp_path, ranks):
     assert late.passed  # what is not the model's own is not audited
 
 
+def test_a_rank_of_which_all_rows_fail_has_neighbours_on_another(tmp_path):
+    """Rows 4 to 8 are those of rank 1: from the first step they all get the mean of the stresses of rows 2 and 3."""
+    where = [4.0, 5.0, 6.0, 7.0, 8.0]
+    u = coupled(tmp_path, {"how": "raise", "where": where}, {"neighbours": {"count": 2}}, ranks=2)
+    good, m, far = 1.0 + X[:4], 0.5 * (1.0 + X[:4]), 1.0 + X[4:]
+    for _ in range(4):
+        good, m = np.linalg.solve(np.array([[1.25, 0.125], [-0.25, 1.25]]), np.stack([good, m]))
+        far = (far - 0.25 * 0.5 * m[2:4].mean()) / 1.25
+    np.testing.assert_allclose(u, np.concatenate([good, far]), rtol=1e-8)
+    assert account(tmp_path).failed.rows == 5
+
+
 def test_another_model_stands_in(tmp_path):
     u = coupled(tmp_path, {"how": "inf", "where": [8.0], "since": 0.6}, STEADY)
     expected, exact, m = healthy(), 9.0, 4.5
