@@ -81,7 +81,7 @@ def test_wrong_command_lines(arguments, message, capsys):
     assert message in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["run", "check", "list", "exec"])
+@pytest.mark.parametrize("command", ["run", "check", "list", "compare", "sweep", "verify", "exec"])
 def test_help(command, capsys):
     with pytest.raises(SystemExit) as caught:
         cli.main([command, "--help"])

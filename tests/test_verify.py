@@ -192,3 +192,11 @@ def test_checks_around_zero_and_checks_that_are_no_numbers():
     assert CheckDifference("a", tiny, between("a", -1e-16, -1.0, 2.0, source="")).relative == pytest.approx(1e-16)
     assert CheckDifference("a", none, none).relative == 0.0
     assert CheckDifference("a", tiny, none).relative == float("inf")
+
+
+def test_a_run_that_left_nothing_is_not_taken_for_the_same(tmp_path):
+    result = verification.compare(*(Results(finished.run(tmp_path / name)) for name in ("was", "now")), 1.0)
+    assert (result.passed, result.identical) == (False, False)
+    assert result.lines() == [
+        "NOT known to be the same: the run left no series, fields, checks or files that could be compared"
+    ]

@@ -57,7 +57,9 @@ def test_every_encoding(tmp_path, mode, encode, compressor, wide):
 
 def test_what_is_compressed_otherwise_is_refused(tmp_path):
     write(tmp_path / "a.vtu", grid(), "Binary", "LZ4")
-    with pytest.raises(UnreadableError, match=r"a\.vtu: cannot be read: compressed with vtkLZ4DataCompressor; only zlib"):
+    with pytest.raises(
+        UnreadableError, match=r"a\.vtu: cannot be read: compressed with vtkLZ4DataCompressor; only zlib"
+    ):
         arrays.read(tmp_path / "a.vtu")
 
 

@@ -88,7 +88,7 @@ def _sweep(given: argparse.Namespace) -> int:
     ended: dict[str, Ended] = {}
     todo = [_job(given, inspect.file, first, point, out) for point in points]
     todo = [job for job in todo if not _kept(job, inspections[job.name], ended)]
-    at_once, threads = jobs.room(first, given.jobs)
+    at_once, threads = min(jobs.room(inspection, given.jobs) for inspection in inspections.values())
     if at_once < given.jobs:
         print(f"{at_once} at once: each run keeps some of the {cores()} cores busy", flush=True)
     tell = partial(_tell, f"Sweep of {first.case.label}", the_grid, points, given.columns, out)

@@ -22,7 +22,7 @@ DESCRIPTION = """Look whether everything that went into a run is still as its re
 again in RUN/verify, and compare checks, iterations, series and fields value by value."""
 EXIT_STATUS = """exit status:
   0    the repetition gives the same within the tolerance; with --no-run: nothing has changed
-  1    it does not; with --no-run: something has changed
+  1    it does not, or left nothing to compare; with --no-run: something has changed
   2    the run or its case is not right; nothing was started
   else that of the repetition, which failed"""
 

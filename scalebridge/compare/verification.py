@@ -70,15 +70,25 @@ class Verification:
     equal_files: int = 0
 
     @property
+    def empty(self) -> bool:
+        """Whether there was nothing to compare, so that nothing is known."""
+        return not (self.found or self.checks or self.equal_files or self.wrong)
+
+    @property
     def identical(self) -> bool:
         """Whether everything is equal bit for bit."""
-        return not self.wrong and all(d.identical for d in self.found) and all(c.relative == 0.0 for c in self.checks)
+        return (
+            not self.empty
+            and not self.wrong
+            and all(d.identical for d in self.found)
+            and all(c.relative == 0.0 for c in self.checks)
+        )
 
     @property
     def passed(self) -> bool:
         """Whether everything is equal within the tolerance."""
         beyond = [d for d in self.found if d.relative > self.tolerance]
-        return not (self.wrong or beyond or [c for c in self.checks if c.relative > self.tolerance])
+        return not (self.empty or self.wrong or beyond or [c for c in self.checks if c.relative > self.tolerance])
 
     @property
     def largest(self) -> float:
@@ -118,6 +128,8 @@ class Verification:
         }
 
     def _verdict(self) -> str:
+        if self.empty:
+            return "NOT known to be the same: the run left no series, fields, checks or files that could be compared"
         values = f"{sum(d.count for d in self.found)} values of {len(self.found)} quantities"
         what = f"{values}, {len(self.checks)} checks, {self.equal_files} other files"
         if self.identical:
