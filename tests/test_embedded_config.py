@@ -12,6 +12,7 @@ import pytest
 
 from scalebridge.embedded import config
 from scalebridge.findings import ConfigurationError
+from tests.mutations import mutate
 
 CASES = Path(__file__).parent / "reference" / "cases"
 
@@ -26,7 +27,7 @@ BASE = """<precice-configuration experimental="true">
     <write-data name="Alpha" mesh="Left-Mesh" />
     <read-data name="Beta" mesh="Left-Mesh" />
     <mapping:nearest-neighbor direction="read" from="Right-Mesh" to="Left-Mesh" constraint="consistent" />
-    <watch-point name="tip" mesh="Left-Mesh" coordinate="0.5;1/2" />
+    <watch-point name="tip" mesh="Left-Mesh" coordinate="0.5;0.5" />
   </participant>
   <participant name="Right">
     <provide-mesh name="Right-Mesh" />
@@ -118,7 +119,8 @@ MISTAKES = [
     ('limit="1e-6"', 'limit="0"', 28, "the limit is 0; expected more than 0"),
     ('limit="1e-6"', 'limit="2"', 28, "the relative limit is 2; expected at most 1"),
     ('initialize="true"', 'initialize="maybe"', 26, "expected true or false"),
-    ('coordinate="0.5;1/2"', 'coordinate="0.5,1"', 12, "numbers with semicolons between them"),
+    ('coordinate="0.5;0.5"', 'coordinate="0.5,1"', 12, "numbers with semicolons between them"),
+    ('coordinate="0.5;0.5"', 'coordinate="0.5;1/2"', 12, "numbers with semicolons between them"),
     ('constraint="consistent"', 'constraint="consistant"', 11, "Did you mean 'consistent'?"),
     ('<time-window-size value="0.5" />', "", 21, "has no <time-window-size>, which is required"),
     ('<max-iterations value="30" />', '<max-iterations value="30" /><max-iterations value="3" />', 27, "may occur only once"),
@@ -147,8 +149,8 @@ MISTAKES = [
     ('<write-data name="Alpha" mesh="Left-Mesh" />', '<write-data name="Alpha" mesh="Right-Mesh" />', 9, "the mesh is received without api-access"),
     ('<write-data name="Alpha" mesh="Left-Mesh" />', '<write-data name="Alpha" mesh="Left-Mesh" />' * 2, 9, "only once"),
     ('<receive-mesh name="Left-Mesh" from="Left" api-access="true" />', "", 18, 'participant "Right" neither provides nor receives mesh "Left-Mesh"'),
-    ('mesh="Left-Mesh" coordinate="0.5;1/2"', 'mesh="Right-Mesh" coordinate="0.5;1/2"', 12, 'participant "Left" does not provide mesh "Right-Mesh"'),
-    ('coordinate="0.5;1/2"', 'coordinate="0.5;1;2"', 12, "the coordinate has 3 components; expected 2, as the mesh has"),
+    ('mesh="Left-Mesh" coordinate="0.5;0.5"', 'mesh="Right-Mesh" coordinate="0.5;0.5"', 12, 'participant "Left" does not provide mesh "Right-Mesh"'),
+    ('coordinate="0.5;0.5"', 'coordinate="0.5;1;2"', 12, "the coordinate has 3 components; expected 2, as the mesh has"),
     ('connector="Right"', 'connector="Rigth"', 20, "Did you mean 'Right'?"),
     ('connector="Right"', 'connector="Left"', 20, "acceptor and connector are the same participant"),
     ('<m2n:sockets acceptor="Left" connector="Right" exchange-directory="." />', '<m2n:sockets acceptor="Left" connector="Right" />' * 2, 20, "are connected twice"),
@@ -316,38 +318,6 @@ def test_canonical_form_ignores_lines_comments_and_logging(tmp_path: Path) -> No
     assert one.canonical() != load(tmp_path, BASE.replace('"30"', '"31"')).canonical()
 
 
-def _mutate(text: str, chance: random.Random) -> str:
-    """Change a configuration as a person or a cat on the keyboard would."""
-    kind = chance.randrange(7)
-    lines = text.splitlines()
-    if kind == 0:
-        del lines[chance.randrange(len(lines))]
-    elif kind == 1:
-        i = chance.randrange(len(lines))
-        lines.insert(i, lines[chance.randrange(len(lines))])
-    elif kind == 2:
-        i, j = chance.randrange(len(lines)), chance.randrange(len(lines))
-        lines[i], lines[j] = lines[j], lines[i]
-    elif kind == 3:
-        values = list(re.finditer(r'"([^"]*)"', text))
-        spot = chance.choice(values)
-        new = chance.choice(
-            ["", "-1", "0", "1e400", "nan", "x", "Left", "1/0", "true", ";;", "é", *(v[1] for v in values)]
-        )
-        return text[: spot.start()] + f'"{new}"' + text[spot.end() :]
-    elif kind == 4:
-        names = list(re.finditer(r"</?([a-z0-9:-]+)|([a-z-]+)=", text))
-        spot = chance.choice(names)
-        return text[: spot.start()] + chance.choice(["<x", " y=", "<data", "/", spot[0] * 2]) + text[spot.end() :]
-    elif kind == 5:
-        i = chance.randrange(len(text))
-        return text[:i] + chance.choice('<>&"/= ax\x00é') + text[i + 1 :]
-    else:
-        i, j = sorted((chance.randrange(len(text)), chance.randrange(len(text))))
-        return text[:i] + text[min(j, i + 40) :]
-    return "\n".join(lines)
-
-
 def test_mutated_configurations_give_findings_and_nothing_else(tmp_path: Path) -> None:
     """Thousands of broken files: each is either read or refused with findings, never with another error."""
     chance = random.Random(20240229)
@@ -357,7 +327,7 @@ def test_mutated_configurations_give_findings_and_nothing_else(tmp_path: Path) -
     for i in range(2000):
         text = sources[i % len(sources)]
         for _ in range(chance.randrange(1, 4)):
-            text = _mutate(text, chance) or text
+            text = mutate(text, chance) or text
         path.write_text(text, encoding="utf-8", errors="surrogateescape")
         try:
             config.refusals(config.load(path))
@@ -371,6 +341,7 @@ def test_mutated_configurations_give_findings_and_nothing_else(tmp_path: Path) -
 UNREADABLE = [
     ('size value="0.5"', 'size value="sixty"', 'value="sixty" is not valid'),
     ('iterations value="30"', 'iterations value="many" /><min-iterations value="4"', 'value="many" is not valid'),
+    ('api-access="true"', 'api-access="treu"', 'api-access="treu" is not valid'),
     ('direction="read"', 'direction="raed"', 'direction="raed" is not valid'),
     ('name="Left-Mesh" dimensions="2"', 'name="Left-Mesh" dimensions="4"', 'dimensions="4" is not valid'),
     ('from="Right" />\n    <write', 'form="Right" />\n    <write', "unknown attribute form"),
@@ -381,7 +352,9 @@ UNREADABLE = [
 
 
 @pytest.mark.parametrize(("old", "new", "message"), UNREADABLE, ids=[m[1][:30] for m in UNREADABLE])
-def test_nothing_is_concluded_from_a_value_that_cannot_be_read(tmp_path: Path, old: str, new: str, message: str) -> None:
+def test_nothing_is_concluded_from_a_value_that_cannot_be_read(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
     assert old in BASE
     (found,) = findings(tmp_path, BASE.replace(old, new))
     assert message in found

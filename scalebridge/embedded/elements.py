@@ -86,10 +86,13 @@ class Node:
 def _number(text: str) -> float:
     """Read a float as preCICE does: `0.5`, `1e-3`, and fractions such as `1/3`."""
     top, slash, bottom = text.partition("/")
-    value = float(top) / float(bottom) if slash else float(text)
+    return _plain(top) / _plain(bottom) if slash else _plain(text)
+
+
+def _plain(text: str) -> float:
     if "_" in text:
         raise ValueError(text)
-    return value
+    return float(text)
 
 
 def _integer(text: str) -> int:
@@ -104,7 +107,8 @@ def _truth(text: str) -> bool:
 
 
 def _vector(text: str) -> tuple[float, ...]:
-    return tuple(_number(part) for part in text.split(";"))
+    """Read a vector as preCICE does, which takes no fractions here."""
+    return tuple(_plain(part) for part in text.split(";"))
 
 
 _READERS: dict[str, Callable[[str], Any]] = {

@@ -99,7 +99,7 @@ def _received(node: Node, findings: Findings) -> config.ReceivedMesh:
     return config.ReceivedMesh(
         node["name"],
         node["from"],
-        node["api-access"] or node["direct-access"],
+        node["api-access"] or node["direct-access"] or "api-access" in node.unread,
         node["geometric-filter"],
         node["safety-factor"],
         node.line,
