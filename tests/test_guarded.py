@@ -73,7 +73,6 @@ def replay(path, *arguments):
 
 FAILURES = {
     "raise": "ArithmeticError: no root",
-    "name": "MicroError: no root",
     "nan": "NaN in Stress",
     "shape": "ValueError: Fragile.solve gave 'Stress' of shape (0,); expected (1)",
 }
