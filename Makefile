@@ -1,6 +1,7 @@
 # make run    the main case: ice melting in brine on two scales
 # make test   formatter, linter, type checker and all tests; ENGINE=precice runs them on libprecice
 # make bench  what the exchange, the mappings and quasi-Newton cost; ENGINE=precice puts libprecice beside it
+# make torture breaks 100 runs and 10,000 configurations, and writes docs/torture-table.md
 # Each sets up .venv by itself; PYTHON=/path/to/python3.12 chooses the interpreter.
 
 ENGINE ?= embedded
@@ -8,7 +9,7 @@ EXTRAS_TEST = dev$(if $(filter precice,$(ENGINE)),$(comma)precice)
 comma := ,
 INSTALLED = pyproject.toml constraints.txt tools/setup
 
-.PHONY: run test lint format bench setup clean
+.PHONY: run test lint format bench torture setup clean
 
 run: .venv/.installed-all
 	.venv/bin/scalebridge run phase-change --engine $(ENGINE)
@@ -27,6 +28,9 @@ format: .venv/.installed-dev
 
 bench: .venv/.installed-$(EXTRAS_TEST)
 	.venv/bin/python -m benchmarks
+
+torture: .venv/.installed-$(EXTRAS_TEST)
+	.venv/bin/python -m torture --table docs/torture-table.md
 
 setup: .venv/.installed-$(EXTRAS_TEST)
 

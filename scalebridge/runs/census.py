@@ -35,7 +35,7 @@ class Member:
     rank : its MPI rank, None where it is none.
     state : the letter of /proc: R runs, S sleeps, D waits for a device, T was stopped, t is being traced, Z has ended.
     seconds : processor time, its own and that of ended children [s].
-    switches : how often it has gone to sleep by itself.
+    switches : how often it has gone to sleep, or had to let others have the processor.
     """
 
     process: int
@@ -83,8 +83,8 @@ def waits_for_a_socket(process: int) -> bool | None:
 
 
 def _switches(process: int) -> int:
-    status = Path(f"/proc/{process}/status").read_text()
-    return int(status.partition("\nvoluntary_ctxt_switches:")[2].split(maxsplit=1)[0])
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in lines if "voluntary_ctxt_switches:" in line)
 
 
 def _names(process: int) -> tuple[str, int | None]:

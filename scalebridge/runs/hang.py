@@ -166,7 +166,7 @@ class Vigil:
     def _sleeper(self, ranks: Sequence[Member]) -> int | None:
         """Return the rank that sleeps while the others wait for it, if there is exactly one.
 
-        Ranks that wait for another one look for it all the time, or wake up often to do so.
+        Ranks that wait for another one look for it all the time, or let others have the processor only to look again.
         """
         asleep = {m.rank for m in ranks if self._idle.asleep(m)}
         return asleep.pop() if len(asleep) == 1 < len({m.rank for m in ranks}) else None
@@ -208,7 +208,7 @@ class _Idle:
     def asleep(self, member: Member) -> bool:
         """Return whether a process has hardly woken up since the look before."""
         before, now = self._switches.get(member.process, (0, 0))
-        return not self.busy(member) and now - before <= _SELDOM
+        return member.state in "SD" and not self.busy(member) and now - before <= _SELDOM
 
     def busy(self, member: Member) -> bool:
         """Return whether a process has computed since the look before."""
