@@ -1,5 +1,6 @@
 """scalebridge report: one page, well-formed, with nothing from elsewhere, and nothing of a run taken for a tag."""
 
+import html
 import json
 import os
 import re
@@ -80,13 +81,13 @@ class Strict(HTMLParser):
         return "\n".join(t for tag, t in self.texts if tag not in ("script", "style"))
 
 
-def read(html):
+def read(page_text):
     """Parse a page strictly and check what holds for every page."""
     parser = Strict()
-    parser.feed(html)
+    parser.feed(page_text)
     parser.close()
     assert parser.open == []
-    assert html.startswith("<!DOCTYPE html>")
+    assert page_text.startswith("<!DOCTYPE html>")
     assert len(parser.ids) == len(set(parser.ids))
     for tag, attributes in parser.elements:
         assert tag not in ("iframe", "object", "embed", "link", "base", "form")
@@ -96,7 +97,7 @@ def read(html):
             if value is not None:
                 assert re.match(r"data:image/png;base64,|#|[\w.%/-]+$", value), value
                 assert not re.match(r"[a-zA-Z][\w+.-]*:", value) or value.startswith("data:image/png")
-    assert not re.search(r"https?://|//[a-z]+\.|@import|url\((?!#)", html.split("</style>")[0])
+    assert not re.search(r"https?://|//[a-z]+\.|@import|url\((?!#)", page_text.split("</style>")[0])
     assert sum(tag == "script" and "type" not in a for tag, a in parser.elements) == 1
     for tag, text in parser.texts:
         if tag == "script" and text.startswith("{"):
@@ -153,7 +154,7 @@ def test_a_failure_comes_first(tmp_path):
 def test_programs_that_report_nothing(tmp_path):
     parser = read(page.page(Source(invented.run(tmp_path, foreign=True, implicit=False))))
     text = parser.text()
-    assert "processor in use (a program that reports nothing)" in text
+    assert "using the processor (a program that reports nothing)" in text
     assert "./solver --name Macro" in text
     assert "Convergence" not in text  # an explicit scheme
     assert "time" in sections(parser)
@@ -262,9 +263,9 @@ def test_links_do_not_lead_out_of_the_run(folder, tmp_path):
     (folder / "picture.png").symlink_to(picture)
     (folder / "Macro" / "series.csv").unlink()
     (folder / "Macro" / "series.csv").symlink_to(secret)
-    html = page.page(Source(folder))
-    assert "the secret" not in html
-    assert "pictures" not in sections(read(html))
+    text = page.page(Source(folder))
+    assert "the secret" not in text
+    assert "pictures" not in sections(read(text))
 
 
 def test_arrays_that_would_fill_the_memory_are_not_read(folder, monkeypatch):
@@ -337,6 +338,21 @@ for (const svg of document.querySelectorAll("svg")) {
   });
 }
 if (document.documentElement.scrollWidth > innerWidth + 1) found.push("the page is wider than the window");
+const told = [];
+const tip = document.getElementById("tip");
+for (const svg of document.querySelectorAll(".chart svg")) {
+  const box = svg.getBoundingClientRect();
+  const at = { clientX: box.left + 0.6 * box.width, clientY: box.top + 0.4 * box.height, bubbles: true };
+  svg.dispatchEvent(new PointerEvent("pointermove", at));
+  told.push(tip.hidden ? "nothing" : tip.textContent);
+  svg.dispatchEvent(new KeyboardEvent("keydown", { key: "End" }));
+  svg.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowLeft" }));
+  told.push(tip.hidden ? "nothing" : tip.textContent);
+  svg.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape" }));
+  if (!tip.hidden) found.push("the tip stays");
+}
+document.getElementById("theme").click();
+document.body.dataset.told = JSON.stringify(told);
 document.body.dataset.overlaps = JSON.stringify(found);
 document.body.dataset.sliders = document.querySelectorAll("input[type=range]").length;
 """
@@ -351,10 +367,10 @@ def browse(file, folder, width=1280, *more):
     return done.stdout, done.stderr
 
 
-def probed(html, file):
+def probed(text, file):
     """Write the page with a script more that measures it, and so without its policy."""
-    html = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", html)
-    file.write_text(html.replace("</body>", f"<script>{OVERLAPS}</script></body>"))
+    text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", text)
+    file.write_text(text.replace("</body>", f"<script>{OVERLAPS}</script></body>"))
 
 
 @pytest.mark.skipif(BROWSER is None, reason="needs chromium")
@@ -368,6 +384,13 @@ def test_no_labels_overlap_in_a_browser(tmp_path, count, width):
     assert found is not None, dom[-2000:]
     assert found[1] == "[]"
     assert 'data-sliders="1"' in dom
+    assert re.search(r'<html lang="en" data-theme="(dark|light)"', dom)
+    told = json.loads(html.unescape(re.search(r'data-told="([^"]*)"', dom)[1]))
+    assert len(told) >= 8
+    assert "nothing" not in told
+    words = " ".join(told)
+    for word in ("iteration since the start", "Velocity-1", "computing", "time window 11", "4", "did not converge"):
+        assert word in words
 
 
 @pytest.mark.skipif(BROWSER is None, reason="needs chromium")
@@ -378,8 +401,7 @@ def test_the_policy_of_the_page_lets_its_own_script_run_and_no_other(folder):
     assert 'type="range"' in dom  # the script made a slider
     assert "Content Security Policy" not in log
     assert "Uncaught" not in log
-    html = file.read_text().replace("</main>", "<script>document.title = 'owned'</script></main>")
-    file.write_text(html)
+    file.write_text(file.read_text().replace("</main>", "<script>document.title = 'owned'</script></main>"))
     dom, log = browse(file, folder)
     assert "<title>owned" not in dom
     assert "Content Security Policy" in log

@@ -60,7 +60,7 @@ def lines(
 
     Parameters
     ----------
-    log : whether the vertical axis is logarithmic; what is not positive is left out then.
+    log : whether the vertical axis is logarithmic; zeros lie on its lower end then.
     width, height : of the drawing, which is scaled to the page [pixels].
     shades : intervals of x behind the lines, such as every second time window.
     note : a sentence below the caption.
@@ -205,8 +205,8 @@ def thinned(line: Line, most: int = MOST_POINTS) -> Line:
 def _line(line: Line, across: Axis, up: Axis, place: int) -> list[Markup]:
     points: list[tuple[float, float] | None] = []
     for x, y in zip(line.x, line.y, strict=False):
-        fine = math.isfinite(x) and math.isfinite(y) and (not up.log or y > 0.0)
-        points.append((across(x), up(y)) if fine else None)
+        fine = math.isfinite(x) and math.isfinite(y) and (not up.log or y >= 0.0)
+        points.append((across(x), up(y or up.low) if up.log else up(y)) if fine else None)
     path, pen = [], "M"
     for point in points:
         if point is not None:

@@ -128,11 +128,15 @@ def _iterations(member: Member, counts: Iterations) -> Markup:
 
 
 def _counting(members: Sequence[Member]) -> list[Member]:
-    """Return participants that counted iterations, one of those that counted the same."""
-    seen: set[tuple[int, ...]] = set()
-    result = []
-    for member in members:
-        if member.iterations is not None and member.iterations.per_window not in seen:
-            seen.add(member.iterations.per_window)
+    """Return participants that counted iterations; one of those that counted the same, as far as they came."""
+    result: list[Member] = []
+    counting = [m for m in members if m.iterations is not None and m.iterations.per_window]
+    for member in sorted(counting, key=lambda m: -len(_counts(m))):
+        mine = _counts(member)
+        if not any(_counts(other)[: len(mine)] == mine for other in result):
             result.append(member)
     return result
+
+
+def _counts(member: Member) -> tuple[int, ...]:
+    return member.iterations.per_window if member.iterations is not None else ()

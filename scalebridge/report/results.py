@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from scalebridge.report.charts import Line
 from scalebridge.report.html import Markup, tag
 from scalebridge.report.source import Array, Series, Source
 
+COLLECTIONS = (".pvd", ".series")
+KINDS = (*COLLECTIONS, ".vtu", ".pvtu", ".vti", ".vtk", ".vtp", ".npz", ".h5", ".xdmf", ".csv")
 MOST_COLUMNS = 16  # of one series
 MOST_TIMES = 13
 MOST_VOLUMES = 12
@@ -191,28 +194,15 @@ def memory(source: Source) -> Markup | None:
 
 def files(source: Source) -> Markup | None:
     """Return links to what other programs open: ParaView collections, and how many files of each kind there are."""
-    links = [f.relative_to(source.path) for f in source.files("**/*.pvd") + source.files("**/*.vtu.series")]
-    counts: dict[tuple[str, str], int] = {}
-    for pattern in (
-        "**/*.vtu",
-        "**/*.pvtu",
-        "**/*.vti",
-        "**/*.vtk",
-        "**/*.vtp",
-        "**/*.npz",
-        "**/*.h5",
-        "**/*.xdmf",
-        "**/*.csv",
-    ):
-        for file in source.files(pattern):
-            relative = file.relative_to(source.path)
-            key = (relative.parent.as_posix(), relative.suffix)
-            counts[key] = counts.get(key, 0) + 1
-    if not links and not counts:
-        return None
-    rows = [tag("li", tag("a", str(p), href=quote(p.as_posix())), " for ParaView") for p in links]
+    found = source.results(KINDS)
+    counts = Counter((path.parent.as_posix(), path.suffix) for path in found if path.suffix not in COLLECTIONS)
+    rows = [
+        tag("li", tag("a", path.as_posix(), href=quote(path.as_posix())), " for ParaView")
+        for path in found
+        if path.suffix in COLLECTIONS
+    ]
     rows += [
         tag("li", tag("a", f"{folder}/", href=quote(f"./{folder}/")), f" {n} {'file' if n == 1 else 'files'} {suffix}")
         for (folder, suffix), n in sorted(counts.items())
     ]
-    return tag("ul", rows, class_="files")
+    return tag("ul", rows, class_="files") if rows else None

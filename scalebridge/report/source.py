@@ -9,8 +9,9 @@ from __future__ import annotations
 import csv
 import json
 import math
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -32,6 +33,7 @@ type Array = NDArray[np.float64]
 LOG_LINES = 60
 MOST_JSON = 20_000_000  # bytes of a file that is read as a whole
 MOST_SERIES = 100_000_000
+NO_RESULTS = ("inputs", "checks", "report")  # folders of a run that are not of participants
 _SLACK = 2.0  # seconds by which clocks of file systems are off
 
 
@@ -152,6 +154,15 @@ class Source:
     def files(self, pattern: str) -> list[Path]:
         """Return the files of the run that match a pattern and do not lead out of it."""
         return [file for file in sorted(self.path.glob(pattern)) if self.holds(file)]
+
+    def results(self, suffixes: Sequence[str]) -> list[Path]:
+        """Return all files of participants with one of these suffixes, relative to the run; links are left out."""
+        found = []
+        for folder, folders, names in os.walk(self.path):
+            here = Path(folder)
+            folders[:] = sorted(f for f in folders if not (here == self.path and f in NO_RESULTS))
+            found += [here / n for n in names if here != self.path and n.endswith(tuple(suffixes))]
+        return sorted(file.relative_to(self.path) for file in found if not file.is_symlink())
 
     def holds(self, file: Path) -> bool:
         """Whether this is a file in the folder of the run, also after following links."""

@@ -17,13 +17,14 @@ BINS = 450
 WIDTH = 1080
 LANE, PITCH = 26, 36
 LEFT, RIGHT, TOP, BOTTOM = 150, 16, 8, 40
-KINDS = ("solving", "exchanging", "waiting", "other", "processor")
+KINDS = ("solving", "exchanging", "waiting", "other", "processor", "idle")
 WORDS = {
     "solving": "computing",
     "exchanging": "exchanging data",
     "waiting": "waiting",
     "other": "starting, ending, writing",
-    "processor": "processor in use (a program that reports nothing)",
+    "processor": "using the processor (a program that reports nothing)",
+    "idle": "not using it: waiting, most likely",
 }
 
 
@@ -50,7 +51,8 @@ def _shares(member: Member, edges: Array) -> dict[str, Array]:
         return {"other": there}
     shares = {name: np.diff(_at(member.worked, name, edges)) / width for name in member.worked.seconds}
     if "processor" in shares:
-        return {"processor": np.clip(shares["processor"], 0.0, there)}
+        used = np.clip(shares["processor"], 0.0, there)
+        return {"processor": used, "idle": there - used}
     total = sum(shares.values(), np.zeros(len(width)))
     too_much = np.maximum(total / np.maximum(there, 1e-12), 1.0)
     shares = {name: share / too_much for name, share in shares.items()}
@@ -80,7 +82,9 @@ def waits(found: Sequence[Lane], partners: Mapping[str, Sequence[str]], seconds:
         near = [by_name[p] for p in partners.get(lane.name, ()) if p in by_name]
         if waiting is None or not near:
             continue
-        busy = np.array([sum((p.shares[k] for k in p.shares if k != "waiting"), np.zeros(len(waiting))) for p in near])
+        busy = np.array(
+            [sum((p.shares[k] for k in p.shares if k not in ("waiting", "idle")), np.zeros(len(waiting))) for p in near]
+        )
         total = busy.sum(axis=0)
         weights = np.where(total > 1e-9, busy / np.maximum(total, 1e-9), 1.0 / len(near))
         result[lane.name] = {
