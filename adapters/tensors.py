@@ -76,7 +76,7 @@ def pack(
     carriers = carriers or field.carriers(name, array.shape[1])
     if all(i == j for i, j in carriers.values()):
         _require_diagonal(name, array)
-    return {data: array[:, *component].copy() for data, component in carriers.items()}
+    return {data: array[:, i, j].copy() for data, (i, j) in carriers.items()}
 
 
 def unpack(

@@ -57,11 +57,11 @@ class Field:
             return {name: ()}
         axes = range(dimensions)
         separator = "" if f"{name}00" in present and f"{name}-00" not in present else "-"
-        every = {f"{name}{separator}{i}{j}": (i, j) for i in axes for j in axes}
+        every: dict[str, tuple[int, ...]] = {f"{name}{separator}{i}{j}": (i, j) for i in axes for j in axes}
         if not self.symmetric or every.keys() <= set(present):
             return every
-        upper = {data: (i, j) for data, (i, j) in every.items() if i <= j}
-        diagonal = {data: (i, j) for data, (i, j) in every.items() if i == j}
+        upper = {data: index for data, index in every.items() if index[0] <= index[1]}
+        diagonal = {data: index for data, index in every.items() if index[0] == index[1]}
         only_diagonal = dimensions > 1 and diagonal.keys() == every.keys() & set(present)
         return diagonal if only_diagonal else upper
 
