@@ -14,7 +14,8 @@ import invented
 import numpy as np
 import pytest
 
-from scalebridge import checks
+from scalebridge import checks, fallbacks
+from scalebridge.fallbacks import Account, Use
 from scalebridge.report import page
 from scalebridge.report.html import VOID
 from scalebridge.report.source import Source
@@ -127,6 +128,16 @@ def test_a_page_has_everything_that_a_run_left(folder):
     for words in WORDS:
         assert words in text, words
     assert ("a", {"href": "Macro/fields.pvd"}) in parser.elements
+
+
+def test_micro_simulations_that_failed_are_told(folder):
+    use = Use(3, 2, 5, 1)
+    Account(200, use, {"retry": use}, ("capsules/0.npz",)).save(folder / "Micro" / fallbacks.FILE_NAME)
+    text = read(page.page(Source(folder))).text()
+    assert "Micro: 3 of 200 micro simulations FAILED" in text
+    assert "scalebridge replay" in text
+    (folder / "Micro" / fallbacks.FILE_NAME).write_text("[7]")
+    assert "micro simulations FAILED" not in read(page.page(Source(folder))).text()
 
 
 @pytest.mark.parametrize("count", [2, 3, 5, 12])

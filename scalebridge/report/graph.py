@@ -159,7 +159,7 @@ def _pills(one: ParticipantConfig, x: float, top: float, width: float) -> list[M
 
 def _title(scheme: SchemeConfig, columns: Columns, y: float) -> tuple[Markup, float]:
     """Return what a scheme is, wrapped to the drawing, and where it ends."""
-    letters = max(int((columns.total - 3 * MARGIN) / 6.1), 20)
+    letters = max(int((columns.total - 3 * MARGIN) / 5.6), 20)
     lines = _wrapped(describe(scheme), letters, " · ")
     texts = [tag("text", t, x=MARGIN + 4, y=y + 18 + i * LINE, class_="scheme") for i, t in enumerate(lines)]
     return tag("g", texts), y + 18 + len(lines) * LINE

@@ -57,6 +57,7 @@ def header(source: Source) -> Markup:
         tag("p", [tag("span", fact) for fact in facts if fact], class_="facts"),
         _failure(source, words, kind),
         _tiles(source),
+        _accounts(source),
     )
 
 
@@ -87,6 +88,12 @@ def _failure(source: Source, words: str, kind: str) -> Markup | None:
     details = tag("pre", rest, tabindex=0) if rest else None
     status = tag("small", f"exit status {summary.get('status')}")
     return tag("div", tag("p", tag("strong", first), status), details, class_=f"callout {kind}", role="alert")
+
+
+def _accounts(source: Source) -> Markup | None:
+    """Return what participants did about micro simulations that failed; None where none did."""
+    lines = [line for m in source.members for line in (source.account(m.name))]
+    return tag("div", tag("pre", "\n".join(lines), tabindex=0), class_="callout warn after") if lines else None
 
 
 def _tiles(source: Source) -> Markup:

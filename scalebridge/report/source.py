@@ -20,8 +20,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scalebridge import fallbacks
 from scalebridge.checks import Check
 from scalebridge.embedded.config import Configuration
+from scalebridge.fallbacks import Account
 from scalebridge.findings import ConfigurationError
 from scalebridge.progress import Progress, ProgressReader
 from scalebridge.runs import history, status
@@ -154,6 +156,15 @@ class Source:
     def files(self, pattern: str) -> list[Path]:
         """Return the files of the run that match a pattern and do not lead out of it."""
         return [file for file in sorted(self.path.glob(pattern)) if self.holds(file)]
+
+    def account(self, name: str) -> list[str]:
+        """Return what a participant did about micro simulations that failed, as lines for people."""
+        file = self.path / name / fallbacks.FILE_NAME
+        try:
+            account = Account.load(file) if self.holds(file) else None
+            return account.lines(name, self.path / name) if account is not None else []
+        except (ValueError, TypeError, IndexError, RecursionError):
+            return []
 
     def results(self, suffixes: Sequence[str]) -> list[Path]:
         """Return all files of participants with one of these suffixes, relative to the run; links are left out."""
