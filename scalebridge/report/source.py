@@ -272,7 +272,9 @@ class Source:
         for row in _rows(file):
             numbers = [finite(v) for v in (row.get("time"), row.get("memory"), row.get("cpu"))]
             when, memory, cpu = numbers
-            if when is not None and memory is not None and cpu is not None:
+            if when is None or when < self._origin - _SLACK:  # a run that goes on: of its earlier part
+                continue
+            if memory is not None and cpu is not None:
                 rows.setdefault(str(row.get("participant")), []).append((when - self._origin, memory, cpu))
         found = {}
         for name, entries in rows.items():
