@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -288,6 +288,40 @@ def test_signals_stop_everything(folder, number):
     assert process.returncode == 128 + number
     assert err == f"scalebridge: stopped by signal {number.value} ({number.name})\n"
     assert summary(folder)["status"] == 128 + number
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who listens")
+@pytest.mark.skipif(ENGINE == "precice", reason="libprecice meets through sockets of the network")
+def test_nothing_listens_and_nobody_else_may_look(folder):
+    with started(folder) as process:
+        inodes = {os.stat(f"/proc/{p}/fd/{d}").st_ino for p in family(process.pid) for d in descriptors(p)}
+        assert listening() & inodes == set()
+        assert inodes  # pipes and sockets were seen
+    run = folder / "runs" / "pair"
+    assert run.stat().st_mode & 0o777 == 0o700
+    assert not list(run.rglob("*.scalebridge"))
+
+
+def descriptors(process):
+    with suppress(OSError):
+        yield from (d for d in os.listdir(f"/proc/{process}/fd") if os.path.exists(f"/proc/{process}/fd/{d}"))
+
+
+def family(process):
+    """Yield a process and all that descend from it."""
+    yield process
+    for task in Path(f"/proc/{process}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            yield from family(int(child))
+
+
+def listening():
+    """Return the inodes of the sockets that listen on a network of this machine."""
+    found = set()
+    for kind in ("tcp", "tcp6", "udp", "udp6"):
+        rows = [line.split() for line in Path("/proc/net", kind).read_text().splitlines()[1:]]
+        found |= {int(row[9]) for row in rows if row[3] in ("0A", "07")}  # listening; a bound socket of UDP
+    return found
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who is left")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from scalebridge import engines
-from scalebridge.cases import agreement, programs, substitutes
+from scalebridge.cases import agreement, outputs, programs, substitutes
 from scalebridge.cases.case import Case
 from scalebridge.cases.describe import Description, Questions
 from scalebridge.cases.lint import lint
@@ -184,6 +184,7 @@ class _Looking:
             return
         if self.engine.name == "embedded":
             findings.found += config.refusals(configuration)
+        outputs.check(configuration, findings)
         if self.trusted or _has_all_participants(configuration, self.misread):
             programs.check_names(case, configuration, findings)
             programs.check_meeting(case, configuration, findings)

@@ -1,7 +1,8 @@
 """How two participants find each other: the acceptor leaves a note in the exchange directory, the connector reads it.
 
 The note names a Unix socket and a random word that only readers of the note know. On Linux the socket lives in the
-abstract namespace, elsewhere in a private folder. Notes of dead processes do no harm: nobody answers there. Two places
+abstract namespace, elsewhere in a private folder. Notes of dead processes do no harm: nobody answers there. Notes of
+other users, and links in the place of a note, are not believed: whoever answers there could be anybody. Two places
 are tried: the exchange directory as seen from the working folder, as in preCICE, and as seen from the folder of the
 configuration file, so that participants may be started in different folders.
 """
@@ -205,7 +206,7 @@ def _leave(path: Path, note: str) -> str | None:
     problem = ""
     for _ in range(5):  # the folder may be taken away by another pair that has just met
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor, temporary = tempfile.mkstemp(prefix=".note-", dir=path.parent)
             with os.fdopen(descriptor, "w") as file:
                 file.write(note)
@@ -220,7 +221,7 @@ def _leave(path: Path, note: str) -> str | None:
 def _answering(path: Path) -> socket.socket | None:
     """Return a connection to whoever left the note at `path`, or None if there is no note or nobody answers."""
     try:
-        note = json.loads(path.read_text())
+        note = json.loads(_own(path))
         address, word = note["socket"], note["word"].encode()
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None  # no note, or one that is just being taken away
@@ -233,6 +234,15 @@ def _answering(path: Path) -> socket.socket | None:
         connection.close()
         return None  # the note is of a process that has ended
     return connection
+
+
+def _own(path: Path) -> str:
+    """Return the text of a file that this user has written. Raises OSError where it is another's, or a link."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, encoding="utf-8") as file:
+        if os.fstat(descriptor).st_uid != os.geteuid():
+            raise PermissionError(f"{path} belongs to another user")
+        return file.read()
 
 
 def _send(connection: socket.socket, text: bytes) -> None:
