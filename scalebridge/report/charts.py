@@ -86,7 +86,10 @@ def lines(
         "y": [up.low, up.high],
         "log": log,
         "xLabel": x_label,
-        "lines": [{"name": o.name, "x": list(o.x), "y": list(o.y), "color": _color(o, i)} for i, o in enumerate(drawn)],
+        "lines": [
+            {"name": o.name, "x": list(o.x), "y": list(o.y), "color": _color(o, i), "limit": o.limit}
+            for i, o in enumerate(drawn)
+        ],
     }
     return figure(caption, inner, width, height, values, legend(drawn) if keys else Markup(""), note)
 
