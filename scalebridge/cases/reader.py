@@ -247,8 +247,8 @@ class CaseReader:
     def _launcher(self, node: Node | None, key: str) -> str:
         if node is None:
             return "auto"
-        text = self._text(node, key)
-        if text and (text in starting.NAMED or (starting.PLACE in text and self._command(node, key))):
+        text = node.value
+        if isinstance(text, str) and (text in starting.NAMED or (starting.PLACE in text and self._command(node, key))):
             return text
         expected = f"{', '.join(starting.NAMED)}, or a command with {starting.PLACE} in it"
         self.findings.add(node.line, key, f"{_shown(node)} is no launcher of MPI ranks", expected=expected)

@@ -27,7 +27,8 @@ _LOST = re.compile(
     r"communication partner .* (?:closed|ended)|remote participant .* (?:closed|crashed|exited)",
     re.IGNORECASE,
 )
-_OURS = re.compile(r"scalebridge(?: embedded engine .* participant |: rank \d+ )")  # tells nothing about a reason
+# Words of an engine that begins and of launchers, which tell nothing about a reason.
+_OURS = re.compile(r"scalebridge(?: embedded engine .* participant |: rank \d+ )|srun: |={20}|=   |YOUR APPLICATION ")
 _EXCEPTION = re.compile(r"^(?:[A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit|Warning)|ERROR)\b.*")
 
 

@@ -56,7 +56,7 @@ def _told(text: str, ranks: Mapping[int, int]) -> Iterator[RankEnd]:
     if match := _OPEN_MPI_STATUS.search(text):
         yield RankEnd(int(match[1]), f"exit status {match[2]}")
     if match := _SLURM.search(text):
-        yield RankEnd(int(match[1]), match[2].strip())
+        yield RankEnd(int(match[1]), match[2].strip().replace("Exited with exit code", "exit status"))
 
 
 def killed(number: int) -> str:
