@@ -152,7 +152,7 @@ class _Judge:
         pass
 
     def __call__(self, scaling: Path, coupling: Path | None, descriptions: dict, unknown=()) -> list[Finding]:
-        return check_scaling(scaling, config.load(coupling) if coupling else None, descriptions, unknown)
+        return check_scaling(scaling, config.read(coupling)[0] if coupling else None, descriptions, unknown)
 
     def cancel(self) -> None:
         pass

@@ -344,3 +344,24 @@ def test_extreme_times(tmp_path, end, size):
     text = swap(('<max-time value="3" />', f'<max-time value="{end}" />'), ('size value="0.5"', f'size value="{size}"'))
     for found in look(tmp_path, text + " "):
         assert found.rule == "windows-fit-the-end"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('<max-time value="3" />', '<max-time value="all" />'),
+        ('<max-time value="3" />', '<max-time value="3" /><max-time-windows value="all" />'),
+        ('size value="0.5"', 'size value="half"'),
+        ('<max-iterations value="30" />', '<max-iterations value="many" />'),
+        ('<max-iterations value="30" />', '<max-iterations value="30" /><min-iterations value="few" />'),
+        ('limit="1e-6"', 'limit="tiny"'),
+    ],
+)
+def test_nothing_is_concluded_from_numbers_that_cannot_be_read(tmp_path, old, new):
+    """The rules still apply to everything else: a mapping that is missing is told beside the number."""
+    path = tmp_path / "case.xml"
+    for extra, rules in (([], []), ([(READ_MAPPING, "")], ["read-data-are-delivered"])):
+        path.write_text(swap((old, new), *extra))
+        configuration, found = config.read(path)
+        assert [f.rule for f in found] == ["value"]
+        assert [f.rule for f in lint(View(configuration, delays={"Left": 0.6}))] == rules

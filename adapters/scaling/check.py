@@ -3,9 +3,9 @@
     python -m adapters.scaling.check < question.json
 
 reads an object with "scaling" and "precice", the files (the latter may be null: then only what the former has wrong in
-itself is told), "descriptions", participant -> what it answered to --describe, and "unknown", the participants that gave
-no answer: what they may give or take is not missed. It prints a JSON list of findings (scalebridge.findings.Finding);
-the exit status is 0 if there are none, else 1.
+itself is told), "descriptions", participant -> what it answered to --describe, and "unknown", the participants that
+gave no answer: what they may give or take is not missed. It prints a JSON list of findings
+(scalebridge.findings.Finding); the exit status is 0 if there are none, else 1.
 """
 
 from __future__ import annotations
@@ -236,11 +236,9 @@ def _words(field: Field) -> str:
 def main() -> int:
     """Answer the question on standard input; return the exit status."""
     question = json.load(sys.stdin)
-    try:
-        coupling = precice.load(question["precice"]) if question["precice"] else None
+    coupling, found = precice.read(question["precice"]) if question["precice"] else (None, [])
+    if coupling is not None or not found:  # what is wrong with the configuration in itself is told elsewhere
         found = check(question["scaling"], coupling, question["descriptions"], question["unknown"])
-    except ConfigurationError as error:
-        found = list(error.findings)
     print(json.dumps([dataclasses.asdict(finding) for finding in found], indent=1))
     return 1 if found else 0
 

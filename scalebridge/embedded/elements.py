@@ -158,7 +158,9 @@ def _read_attribute(element: Element, attribute: Attribute, misspelt: set[str], 
     try:
         value = _READERS[attribute.type](text)
     except (ValueError, KeyError, ZeroDivisionError, OverflowError):
-        findings.add(element.line, place, message, expected=_EXPECTED[attribute.type])
+        # A number that cannot be read leaves names and data flow as they are.
+        rule = "value" if attribute.type in ("number", "integer", "vector") and not attribute.choices else ""
+        findings.add(element.line, place, message, expected=_EXPECTED[attribute.type], rule=rule)
         return _UNREAD
     if attribute.choices and value not in attribute.choices:
         findings.add(element.line, place, message, got=text, candidates=[str(c) for c in attribute.choices])
@@ -166,7 +168,7 @@ def _read_attribute(element: Element, attribute: Attribute, misspelt: set[str], 
     if attribute.type == "text" and attribute.default is REQUIRED and not value:
         findings.add(element.line, place, f"attribute {attribute.name} is empty", expected="a name")
     if attribute.type == "number" and math.isnan(value):
-        findings.add(element.line, place, message, expected=_EXPECTED["number"])
+        findings.add(element.line, place, message, expected=_EXPECTED["number"], rule="value")
         return _UNREAD
     return value
 

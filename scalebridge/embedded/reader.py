@@ -12,7 +12,7 @@ from scalebridge.embedded.mapping import settings as mapping
 from scalebridge.findings import Findings
 
 UNKNOWN_DIMENSIONS = 0  # of a mesh whose dimensions could not be read
-MANY = 10**9  # iterations, where their number could not be read
+MANY = 10**9  # iterations or time windows, where their number could not be read
 
 
 def build(root: Node, file: str, findings: Findings) -> config.Configuration:
@@ -186,14 +186,14 @@ def _scheme(node: Node, findings: Findings) -> config.SchemeConfig:
         kind=node.kind,
         participants=tuple(members),
         controller=_controller(node, members, findings),
-        max_time=_limit(node, "max-time", findings, unread=1.0),
-        max_time_windows=_limit(node, "max-time-windows", findings, unread=1),
+        max_time=_limit(node, "max-time", findings, unread=math.nan),
+        max_time_windows=_limit(node, "max-time-windows", findings, unread=MANY),
         time_window_size=_window_size(node, findings),
         exchanges=tuple(
             config.ExchangeConfig(e["data"], e["mesh"], e["from"], e["to"], e["initialize"], e["substeps"], e.line)
             for e in node.all("exchange")
         ),
-        min_iterations=_limit(node, "min-iterations", findings) or 1,
+        min_iterations=_limit(node, "min-iterations", findings, unread=2) or 1,
         max_iterations=_limit(node, "max-iterations", findings, unread=MANY),
         measures=tuple(_measure(m, findings) for m in node.children if m.tag.endswith("convergence-measure")),
         acceleration=_acceleration(accelerated, findings) if accelerated else None,
@@ -236,7 +236,9 @@ def _window_size(node: Node, findings: Findings) -> float | None:
     if size.get("method") == "first-participant":
         return None
     value: float = size["value"]
-    if "value" not in size.unread and not (1e-14 <= value < math.inf):
+    if "value" in size.unread:
+        return math.nan
+    if not (1e-14 <= value < math.inf):
         message = f"value is {value:g}" if "value" in size.given else "attribute value is missing"
         findings.add(size.line, "<time-window-size>", message, expected="more than 1e-14")
     return value

@@ -8,6 +8,7 @@ from typing import TypeGuard
 
 from scalebridge.cases.lint.view import View
 from scalebridge.embedded.config import SchemeConfig
+from scalebridge.embedded.reader import MANY as UNREAD
 from scalebridge.findings import Finding
 
 MANY = 1e12  # windows, beyond which numbers cannot tell whether the last one is shorter
@@ -17,7 +18,7 @@ FINEST = 1e-13  # relative limits below are within ten times preCICE's resolutio
 def implicit_schemes_have_a_measure(view: View) -> Iterator[Finding]:
     """An implicit scheme has a convergence measure: without one every window takes all its iterations."""
     for scheme in view.configuration.schemes:
-        if scheme.implicit and not scheme.measures and scheme.max_iterations is not None:
+        if scheme.implicit and not scheme.measures and scheme.max_iterations not in (None, UNREAD):
             message = f"no convergence measure: every window takes {scheme.max_iterations} iterations, converged or not"
             data = next((e for e in scheme.exchanges if scheme.controller in (e.sender, e.receiver)), None)
             where = f' data="{data.data}" mesh="{data.mesh}"' if data else ""
@@ -58,7 +59,7 @@ def schemes_end_once(view: View) -> Iterator[Finding]:
     """One of max-time and max-time-windows says when a run ends; where both do, the earlier one counts."""
     for scheme in view.configuration.schemes:
         end, windows, size = scheme.max_time, scheme.max_time_windows, scheme.time_window_size
-        if windows is None or not (_is_length(end) and _is_length(size)):
+        if windows in (None, UNREAD) or not (_is_length(end) and _is_length(size)):
             continue
         first = "max-time" if end < windows * size * (1 - 1e-12) else "max-time-windows"
         if abs(end - windows * size) > 1e-9 * end:
