@@ -5,20 +5,19 @@
 w_j [m^2] velocity times viscosity per unit pressure gradient along -e_j, K [m^2] permeability: <> is the mean over the
 whole volume, so that K grad p / mu is the superficial (Darcy) velocity, and the viscosity drops out.
 
-Staggered grid (F. H. Harlow and J. E. Welch, Phys. Fluids 8, 2182 (1965)); the wall is where the level
-(`walls`) is zero.
-A difference that a wall cuts at theta cells from its fluid end uses the linear extrapolation of the velocity through
-the wall, which keeps the operator symmetric (F. Gibou et al., J. Comput. Phys. 176, 205 (2002)). So the wall differs
-from free fluid by a resistance at single points alone: E = (1/theta - 1)/h^2 in front of it, infinite behind it.
-`drag.measure` then takes out what the extrapolation does to K, which leaves a tenth of the error or less.
+Staggered grid (F. H. Harlow and J. E. Welch, Phys. Fluids 8, 2182 (1965)) of velocities through the faces of the cells;
+the wall is where the level (`walls`) is zero, anywhere between the grid lines. It differs from free fluid by a resistance
+E at single faces alone (`drag`), in the spirit of the symmetric method of F. Gibou et al., J. Comput. Phys. 176, 205
+(2002). What that leaves over is known to the second order and taken off K at the end. The error is of the second order
+in the size of the cells; of the first where the wall is known only as a staircase.
 
 Unknown are the forces f_j with which the wall holds the fluid, nonzero only where E > 0. With S the solution operator
 of the periodic volume full of fluid, (S + 1/E) f_j = -S e_j: symmetric, and one FFT there and back in the plane, three
 in space, through the vector potential of w_j. Conjugate gradients, preconditioned by the Laplacian of the solid without
-conditions at its surface, need a number of iterations that hardly depends on the grid, only on how narrow
-the gaps are.
+conditions at its surface, need a number of iterations that hardly depends on the grid, only on how narrow the gaps are.
 The mean velocity, on which a force in free fluid has no hold, is braked by ALPHA w_j while iterating; K without that
 brake follows exactly. The energy (f_j + e_j) . S (f_j + e_j) + f_j . f_j / E falls from iteration to iteration to K_jj.
+Where fluid does not connect, no number is lost: forces and velocities exist in all of the volume, and K is 0.
 """
 
 from __future__ import annotations
@@ -114,7 +113,6 @@ def solve(
     n, d, cells = level.shape[0], level.shape[1], level.shape[2:]
     longest = max(size)
     grid = Grid(cells, tuple(length / longest for length in size))
-    _check_bounded(level)
     volumes = max(1, CHUNK // (d * d * grid.cells))
     forces = np.zeros((n, d, *level.shape[1:]), dtype=np.float32) if guess is None else guess.copy()
     tensors = np.empty((3, n, d, d))
@@ -138,20 +136,16 @@ def solve(
     return Solution(tensors[0], tensors[1], tensors[2], imbalance, forces, spent)
 
 
-def _check_bounded(level: Array) -> None:
-    """Raise Unbounded where no face across some axis is solid, and so no wall beside one holds the flow."""
-    free = (level > 0).all(axis=tuple(range(2, level.ndim)))
-    if free.any():
-        rows = np.flatnonzero(free.any(axis=1))
-        raise Unbounded(rows, int(np.argmax(free[rows[0]])))
-
-
 class _Chunk:
     """Preconditioned conjugate gradients for some volumes; those that have converged drop out of the work."""
 
     def __init__(self, grid: Grid, level: Array, guess: NDArray[np.float32], first: int) -> None:
         self.grid, self.first, self.level = grid, first, level
         self.resistance = drag.resistance(level, grid.spacing)
+        loose = ~(self.resistance > 0).any(axis=tuple(range(2, level.ndim)))
+        if loose.any():
+            rows = np.flatnonzero(loose.any(axis=1))
+            raise Unbounded(first + rows, int(np.argmax(loose[rows[0]])))
         self.forces = np.zeros(guess.shape)
         self.all = self.held = Held(grid, self.resistance)
         self.left = np.arange(len(level))  # the volumes that are worked on
@@ -193,7 +187,7 @@ class _Chunk:
         velocity = grid.velocity(potential, mean).reshape(d, n, d, *grid.shape).swapaxes(0, 1)
         # Without the brake, the load cases are combined so that the total force on the fluid is e_j again.
         unbraked = np.linalg.inv(np.eye(d) - ALPHA * k)
-        flux, energy, correction = drag.measure(grid, self.level, velocity, self.forces)
+        flux, energy, correction = drag.measure(grid, self.level, self.resistance, velocity, self.forces)
         flux = flux @ unbraked
         energy, correction = (unbraked.swapaxes(1, 2) @ part @ unbraked for part in (energy, correction))
         return np.stack([_positive(k @ unbraked + correction), flux, energy]), self.forces.astype(np.float32)

@@ -18,6 +18,7 @@ import itertools
 import math
 
 import numpy as np
+import scipy.ndimage
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
@@ -52,40 +53,60 @@ def at_faces(centres: Array) -> Array:
 
 
 def _from_fractions(fluid: Array, spacing: tuple[float, ...]) -> Array:
-    """Return the distance from the planes that cut the cells; half a cell where no plane is near."""
+    """Return the distance from the planes that cut the cells; half a cell beside the other phase, more where far."""
     mixed = (fluid > FULL) & (fluid < 1 - FULL)
-    far = np.where(fluid > 0.5, 0.5, -0.5) * min(spacing)
+    inside = fluid > 0.5
+    beside = np.zeros_like(inside)
+    for axis in range(1, fluid.ndim):
+        for shift in (-1, 1):
+            beside |= inside != np.roll(inside, shift, axis)
+    far = np.where(beside, 0.5, 1.5) * np.where(inside, 1, -1) * min(spacing)
     if not mixed.any():
         return far
     gradients = [_difference(_smooth(fluid, axis), axis) / spacing[axis - 1] for axis in range(1, fluid.ndim)]
     for _ in range(SWEEPS):
         normals = _unit([gradient[mixed] for gradient in gradients])
-        result = _extended(fluid, mixed, far, normals, spacing)
+        result = _from_planes(fluid, mixed, far, normals, spacing)
         gradients = [_difference(result, axis) / spacing[axis - 1] for axis in range(1, fluid.ndim)]
     return result
 
 
-def _extended(
+def _from_planes(
     fluid: Array, mixed: NDArray[np.bool_], far: Array, normals: list[Array], spacing: tuple[float, ...]
 ) -> Array:
-    """Return the level from planes with `normals` (mixed cells,): its own in a mixed cell, else the neighbours'."""
-    own = np.zeros_like(fluid)
-    own[mixed] = plane(fluid[mixed], [n * h for n, h in zip(normals, spacing, strict=True)])
-    slopes = [np.zeros_like(fluid) for _ in spacing]
+    """Return the level that planes with `normals` (mixed cells,) give to their cells and to two layers around."""
+    level, slopes = np.zeros_like(fluid), [np.zeros_like(fluid) for _ in spacing]
+    level[mixed] = plane(fluid[mixed], [n * h for n, h in zip(normals, spacing, strict=True)])
     for slope, normal in zip(slopes, normals, strict=True):
         slope[mixed] = normal
-    counted = mixed.astype(np.float64)
-    total, count = np.zeros_like(fluid), np.zeros_like(fluid)
-    axes = tuple(range(1, fluid.ndim))
+    known = mixed
+    for _ in range(2):
+        known, level, slopes = _extended(known, level, slopes, spacing)
+    seen = known & (mixed | (level * far > 0))  # full of fluid is on the fluid's side
+    return np.where(seen, level, far)
+
+
+def _extended(
+    known: NDArray[np.bool_], level: Array, slopes: list[Array], spacing: tuple[float, ...]
+) -> tuple[NDArray[np.bool_], Array, list[Array]]:
+    """Return which cells are known or beside one, and the means there of what the planes of known ones say.
+
+    Level and slopes (n, *cells) are zero where not known.
+    """
+    axes = tuple(range(1, level.ndim))
+    count, total = np.zeros_like(level), np.zeros_like(level)
+    directions = [np.zeros_like(level) for _ in slopes]
     for offset in itertools.product((-1, 0, 1), repeat=len(axes)):
         if any(offset):
             steps = zip(slopes, offset, spacing, strict=True)
-            there = own + sum(slope * (o * h) for slope, o, h in steps if o)
-            total += np.roll(there, offset, axes)
-            count += np.roll(counted, offset, axes)
-    near = np.divide(total, count, out=far.copy(), where=count > 0)
-    near = np.where(near * far > 0, near, far)  # full of fluid is on the fluid's side
-    return np.where(mixed, own, near)
+            total += np.roll(level + sum(slope * (o * h) for slope, o, h in steps if o), offset, axes)
+            count += np.roll(known, offset, axes)
+            for direction, slope in zip(directions, slopes, strict=True):
+                direction += np.roll(slope, offset, axes)
+    count = np.maximum(count, 1)
+    level = np.where(known, level, total / count)
+    slopes = [np.where(known, s, d / count) for s, d in zip(slopes, directions, strict=True)]
+    return scipy.ndimage.maximum_filter(known, (1, *(3,) * len(axes)), mode="wrap"), level, slopes
 
 
 def _smooth(field: Array, but: int) -> Array:
