@@ -18,7 +18,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import scipy.fft
+import scipy
 from numpy.typing import NDArray
 
 from adapters.micro import MicroError
