@@ -14,7 +14,6 @@ import pytest
 import pyvista
 from coupled import ROOT, participant, run
 
-from adapters import tensors
 from adapters.coupling import Coupling
 from scalebridge.fields import Field
 from scalebridge.settings import setting
