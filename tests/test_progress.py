@@ -5,7 +5,7 @@ import time
 import pytest
 
 from scalebridge import progress
-from scalebridge.progress import BURST, ProgressReader, ProgressWriter, read_moment
+from scalebridge.progress import BURST, ProgressReader, ProgressWriter, read_history, read_moment
 
 
 def test_events_arrive_while_the_file_is_open(tmp_path):
@@ -145,3 +145,21 @@ def test_what_comes_too_fast_can_be_told_in_brief(tmp_path):
     with ProgressWriter(tmp_path / "q") as other:  # the file of the moment belongs to the rank that writes
         other.write("error", message="of another rank")
         assert not other.brief("wait", 1.0, 1, 1)
+
+
+def test_a_very_long_history_is_sampled_without_losing_what_adds_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(progress, "MANY", 10**9)
+    monkeypatch.setattr(progress, "PER_SECOND", 10**9)
+    with ProgressWriter(tmp_path / "p") as writer:
+        writer.write("start", window=1)
+        for window in range(1, 5000):
+            writer.write("step", window=window, waiting=0.5 * window)
+        writer.write("error", message="too hot")
+        writer.write("wait", window=5000, waiting=2500.0)
+    whole, events = read_history(tmp_path / "p"), read_history(tmp_path / "p", most=500)
+    assert len(whole) == 5002
+    assert 500 < len(events) < 800
+    assert [e.event for e in events if e.event != "step"] == ["start", "error", "wait"]
+    assert (events[0].begun, events[-1].waiting) == (whole[0].begun, 2500.0)
+    assert set(range(2450, 2550)) <= {e.window for e in events}
+    assert read_history(tmp_path / "none") == []

@@ -14,6 +14,8 @@ from scalebridge.runs.history import Convergence, Iterations
 
 MOST_SHADES = 80  # time windows that can be told apart
 SHOWN_WINDOWS = 40
+MOST_BARS = 1500
+TITLE = "Iterations per time window"
 
 
 def section(source: Source) -> list[Markup]:
@@ -115,15 +117,19 @@ def _shades(log: Convergence) -> list[tuple[float, float]]:
 
 def _iterations(member: Member, counts: Iterations) -> Markup:
     marked = [not c for c in counts.converged]
+    note = f"{sum(counts.per_window)} iterations in {len(counts.per_window)} windows, counted by {member.name}"
+    if len(marked) > MOST_BARS:
+        line = Line("iterations", range(1, len(marked) + 1), counts.per_window)
+        return charts.lines(TITLE, [line], x_label="time window", width=520, height=250, note=note, whole=True)
     return charts.bars(
-        "Iterations per time window",
+        TITLE,
         counts.per_window,
         x_label="time window",
         marked=marked,
         legends=("converged", "did not converge") if any(marked) else ("", ""),
         width=520,
         height=250,
-        note=f"{sum(counts.per_window)} iterations in {len(counts.per_window)} windows, counted by {member.name}",
+        note=note,
     )
 
 

@@ -25,7 +25,7 @@ from scalebridge.checks import Check
 from scalebridge.embedded.config import Configuration
 from scalebridge.fallbacks import Account
 from scalebridge.findings import ConfigurationError
-from scalebridge.progress import Progress, ProgressReader
+from scalebridge.progress import Progress, read_history
 from scalebridge.runs import history, status
 from scalebridge.runs.attached import Attached, Described
 from scalebridge.runs.failure import last_lines
@@ -249,12 +249,11 @@ class Source:
         """Read what a participant reported, else what the hub saw of its processor time."""
         file = self.path / member.name / "progress.jsonl"
         if self.holds(file) and file.stat().st_size <= MOST_SERIES:
-            reader = ProgressReader(file)
-            events = reader.poll()
-            member.last = reader.latest
-            if events and reader.begun is not None:
-                origin = self._origin if self._origin is not None else reader.begun
-                member.worked = _worked(events, origin, member)
+            events = read_history(file)
+            begun = next((e.begun for e in events if e.begun is not None), None)
+            if begun is not None:
+                member.last = next((e for e in events if e.event == "error"), events[-1])
+                member.worked = _worked(events, begun if self._origin is None else self._origin, member)
         samples = self._usage.get(member.name)
         if samples is not None:
             moments, memory, cpu = samples
