@@ -1,5 +1,6 @@
 """Whole runs by the command line: scripted participants that end well, or badly in every way."""
 
+import importlib.util
 import json
 import os
 import shutil
@@ -238,6 +239,36 @@ def test_a_program_that_does_not_exist(folder):
     done, _ = run(folder, "--set", "Right.command=./no-such-solver")
     assert done.returncode == 2
     assert "there is no program './no-such-solver'" in done.stderr
+
+
+RANKED = """
+import os, sys
+import numpy as np
+from mpi4py import MPI
+import precice
+rank, size = MPI.COMM_WORLD.rank, MPI.COMM_WORLD.size
+me = precice.Participant("Left", os.environ["SCALEBRIDGE_CONFIG"], rank, size)
+ids = me.set_mesh_vertices("Left-Mesh", np.array([[float(rank), 0.0]]))
+me.initialize()
+while me.is_coupling_ongoing():
+    me.requires_writing_checkpoint()
+    if rank == 1:
+        sys.exit(0)
+    me.write_data("Left-Mesh", "Alpha", ids, np.ones(1))
+    me.advance(me.get_max_time_step_size())
+    me.requires_reading_checkpoint()
+"""
+
+
+@pytest.mark.skipif(importlib.util.find_spec("mpi4py") is None, reason="mpi4py is not installed")
+@pytest.mark.skipif(ENGINE == "precice", reason="what the embedded engine does about it")
+def test_a_rank_that_leaves_the_others_waiting(folder):
+    (folder / "pair" / "ranked.py").write_text(RANKED)
+    done, _ = run(folder, "--set", "Left.command=python ranked.py", "--set", "Left.ranks=2")
+    assert done.returncode == 3
+    first = done.stderr.splitlines()[0]
+    assert first.startswith("scalebridge: Left failed first")
+    assert first.endswith(": rank 1: rank 1 of participant Left ends before the coupling is over")
 
 
 def test_a_program_that_cannot_be_started(folder):

@@ -7,6 +7,7 @@ rank as a whole, and what several ranks write to it adds up.
 
 from __future__ import annotations
 
+import atexit
 import json
 import sys
 import time
@@ -59,7 +60,9 @@ class RankedEngine(Fields):
         self._required: set[str] = set()
         self._asked: set[str] = set()
         self._whole: Engine | None = None
+        self._closed = False
         _abort_on_error(self._comm)
+        atexit.register(self._leave)
         self._on_root(lambda: self._start(log, memory))
 
     def _start(self, log: Log, memory: Mapping[str, Any] | None) -> None:
@@ -122,9 +125,19 @@ class RankedEngine(Fields):
         return self._whole is None or self._whole.resting()
 
     def finalize(self) -> None:
+        self._closed = True
         self._on_root(lambda: self._engine.finalize())
 
+    def _leave(self) -> None:
+        """End all ranks where this one ends in the middle of the coupling, as by sys.exit: they would wait for it."""
+        if self.ongoing and not self._closed:
+            print(f"rank {self._rank} of participant {self.me.name} ends before the coupling is over", file=sys.stderr)
+            sys.stderr.flush()
+            time.sleep(_LAST_WORDS)
+            self._comm.Abort(1)
+
     def close(self) -> None:
+        self._closed = True
         if self._whole is not None:
             self._whole.close()
 
