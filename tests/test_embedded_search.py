@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from scalebridge.embedded.mapping import search
 from scalebridge.embedded.mapping.barycentric import coordinates, distances
-from scalebridge.embedded.mapping.rtree import RTree, make_heap, nth_element, pop_heap
+from scalebridge.embedded.mapping.rtree import RTree
 from scalebridge.embedded.mapping.search import ElementSearch, NearestSearch, grid_order
+from scalebridge.embedded.mapping.selection import make_heap, nth_element, pop_heap, select
 
 LATTICE = np.array([[i, j] for i in range(6) for j in range(6)], dtype=float)
 CENTRES = np.array([[i + 0.5, j + 0.5] for i in range(5) for j in range(5)])
@@ -17,10 +18,44 @@ CENTRES = np.array([[i + 0.5, j + 0.5] for i in range(5) for j in range(5)])
 RECORDED = [1, 1, 2, 10, 10, 6, 8, 9, 10, 10, 13, 13, 15, 15, 17, 18, 20, 20, 22, 28, 31, 32, 33, 33, 28]
 # The same for unit squares with their lower corner on the lattice: query(nearest((i + 1, j + 0.5), 4)) for i = 0, ...
 RECORDED_SQUARES = [[1, 7, 0, 6], [0, 8, 1, 7], [1, 9, 2, 8], [10, 4, 3, 9], [3, 5, 10, 4], [7, 13, 12, 6]]
+# The same for a lattice of 5 x 5 x 5 with a spacing of a third, where the last digit of a sum of squares decides.
+RECORDED_CUBES = [
+    0,
+    7,
+    2,
+    3,
+    10,
+    37,
+    37,
+    38,
+    11,
+    12,
+    12,
+    38,
+    40,
+    42,
+    42,
+    18,
+    51,
+    57,
+    52,
+    58,
+    61,
+    62,
+    62,
+    63,
+    60,
+    62,
+    62,
+]
+RECORDED_CUBES += [63, 65, 67, 67, 68, 55, 57, 52, 58, 61, 62, 62, 63, 60, 62, 62, 63, 65, 67, 67, 68, 81, 77, 77, 83]
+RECORDED_CUBES += [85, 87, 87, 88, 85, 87, 87, 88, 90, 92, 92, 93]
 
 
 def test_equally_near_vertices_are_chosen_as_the_reference_does():
     assert NearestSearch(LATTICE).nearest(CENTRES).tolist() == RECORDED
+    lattice, centres = (np.indices((n, n, n)).reshape(3, -1).T for n in (5, 4))
+    assert NearestSearch(lattice * (1 / 3)).nearest((centres + 0.5) * (1 / 3)).tolist() == RECORDED_CUBES
 
 
 def test_equally_near_boxes_are_chosen_as_the_reference_does():
@@ -29,8 +64,27 @@ def test_equally_near_boxes_are_chosen_as_the_reference_does():
     assert [tree.nearest(tuple(point), 4) for point in points.tolist()] == RECORDED_SQUARES
 
 
+@given(st.integers(0, 10**6), st.sampled_from([2, 3]))
+@examples(deadline=None, max_examples=25)
+def test_ties_of_many_points_are_decided_as_the_tree_decides_them_one_by_one(seed, dimensions):
+    """A lattice with holes in any order, and boxes of different size on it, asked for at and between its points."""
+    rng = np.random.default_rng(seed)
+    lattice = np.indices((rng.integers(2, 20 if dimensions == 2 else 7),) * dimensions).reshape(dimensions, -1).T / 3.0
+    lattice = lattice[rng.permutation(len(lattice))[: rng.integers(2, len(lattice) + 1)]]
+    points = rng.integers(0, 1 + int(6 * lattice.max()), (60, dimensions)) / 6.0
+    tree = RTree(lattice)
+    assert NearestSearch(lattice).nearest(points).tolist() == [tree.nearest(tuple(p), 1)[0] for p in points.tolist()]
+    opposite = lattice + rng.integers(0, 3, lattice.shape) / 3.0
+    finder = ElementSearch(np.concatenate([lattice, opposite]), np.arange(2 * len(lattice)).reshape(2, -1).T)
+    alone = finder.nearest_boxes(points)[1].reshape(60, -1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search, "FEW", 59)  # fewer than there are points
+        together = finder.nearest_boxes(points)[1].reshape(60, -1)
+    assert np.array_equal(np.sort(alone), np.sort(together))
+
+
 def test_the_lowest_index_wins_where_the_tree_is_too_large(monkeypatch):
-    monkeypatch.setattr(search, "FEW", 3)
+    monkeypatch.setattr(search, "MANY", 3)
     lowest = [6 * i + j for i in range(5) for j in range(5)]
     assert NearestSearch(LATTICE).nearest(CENTRES).tolist() == lowest
     everywhere = np.zeros((40, 3))
@@ -46,7 +100,7 @@ def test_nearest_vertices_and_boxes_are_those_of_brute_force(seed, count, dimens
     distance = np.linalg.norm(points[:, None] - vertices[None], axis=-1)
     nearest = NearestSearch(vertices).nearest(points)
     np.testing.assert_allclose(distance[np.arange(30), nearest], distance.min(axis=1), rtol=1e-12)
-    tree = RTree(vertices, vertices)
+    tree = RTree(vertices)
     wanted = min(4, count)
     found = np.array([tree.nearest(tuple(point), wanted) for point in points.tolist()])
     reached = np.sort(np.take_along_axis(distance, found, axis=1), axis=1)
@@ -87,6 +141,16 @@ def test_grid_order_is_a_permutation_that_keeps_neighbours_together(dimensions):
     assert sorted(order.tolist()) == list(range(4000))
     step = np.linalg.norm(np.diff(points[order], axis=0), axis=1).mean()
     assert step < 0.7 * np.linalg.norm(np.diff(points, axis=0), axis=1).mean()
+
+
+@given(st.integers(0, 10**6), st.integers(1, 3000), st.integers(1, 3000))
+@examples(deadline=None, max_examples=40)
+def test_selection_in_arrays_is_that_in_lists(seed, count, different):
+    rng = np.random.default_rng(seed)
+    keys, nth = rng.integers(0, different, count).astype(float), int(rng.integers(0, count + 1))
+    entries = list(zip(keys.tolist(), range(count), strict=True))
+    nth_element(entries, nth)
+    assert select(keys, np.arange(count), nth).tolist() == [thing for _, thing in entries]
 
 
 @given(st.lists(st.integers(0, 20), min_size=1, max_size=200), st.data())

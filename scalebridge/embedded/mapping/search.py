@@ -7,14 +7,16 @@ makes building and searching a tree three times as fast for a million unordered 
 from __future__ import annotations
 
 import itertools
+from functools import cached_property
 
 import numpy as np
 from scipy.spatial import cKDTree
 
 from scalebridge.embedded.mapping import Floats, Integers, MappingError
-from scalebridge.embedded.mapping.rtree import RTree
+from scalebridge.embedded.mapping.rtree import RTree, squared_distance
 
-FEW = 5000  # things and points with ties among which the tree of preCICE is followed
+MANY = 1_000_000  # things up to which the tree of preCICE is followed; to build it then takes three seconds
+FEW = 5000  # points for which it is searched, one after the other
 TIED = 1.0 + 4.0 * np.finfo(float).eps  # a distance that is larger by less counts as equal
 COMPETITORS = 4  # elements that preCICE looks at more closely
 BATCH = 20000  # points whose candidates are held in memory at once
@@ -23,7 +25,7 @@ BATCH = 20000  # points whose candidates are held in memory at once
 class NearestSearch:
     """Finds nearest vertices; of several that are equally near, the one that preCICE would find.
 
-    Where there are too many vertices or ties to follow preCICE's tree, it is the one with the lowest index.
+    Where there are too many vertices to follow preCICE's tree, it is the one with the lowest index.
     """
 
     def __init__(self, vertices: Floats) -> None:
@@ -38,11 +40,11 @@ class NearestSearch:
         order = grid_order(points)
         result = np.empty(len(points), dtype=np.int64)
         result[order], tied = self._nearest(points[order])
-        if 0 < len(tied) <= FEW and len(self._vertices) <= FEW:
-            tree = RTree(self._vertices, self._vertices)
-            result[order[tied]] = [tree.nearest(tuple(point), 1)[0] for point in points[order[tied]].tolist()]
-        elif len(tied):
-            result[order[tied]] = self._lowest(points[order[tied]], 8)
+        tied = order[tied]
+        tree = RTree(self._vertices) if len(tied) > 0 and len(self._vertices) <= MANY else None
+        for begin in range(0, len(tied), BATCH):
+            part = tied[begin : begin + BATCH]
+            result[part] = self._first(points[part], tree)
         return result
 
     def _nearest(self, points: Floats) -> tuple[Integers, Integers]:
@@ -51,14 +53,27 @@ class NearestSearch:
         tied = (distance[:, 1:] <= distance[:, :1] * TIED).any(axis=1)
         return self._original[index[:, 0]], np.flatnonzero(tied)
 
-    def _lowest(self, points: Floats, count: int) -> Integers:
-        """Return the lowest index among the nearest of `count` candidates, of more where all candidates are tied."""
+    def _first(self, points: Floats, tree: RTree | None) -> Integers:
+        """Return which of several nearest vertices the tree finds first, or has the lowest index without a tree."""
+        rows, things = self._tied(points, 8)
+        keys: list[Floats | Integers] = [things]
+        if tree is not None:
+            keys = [*tree.visits(points[rows], things), tree.squared_distance(points[rows], things)]
+        order = np.lexsort((*keys, rows))
+        return things[order[np.searchsorted(rows[order], np.arange(len(points)))]]
+
+    def _tied(self, points: Floats, count: int) -> tuple[Integers, Integers]:
+        """Return all pairs (index of point, vertex) with a vertex as near as the nearest, looking at `count` first."""
         distance, index = self._tree.query(points, k=np.arange(1, min(count, self._tree.n) + 1), workers=-1)
         tied = distance <= distance[:, :1] * TIED
-        result = np.where(tied, self._original[index], self._tree.n).min(axis=1)
-        if count < self._tree.n and tied[:, -1].any():
-            result[tied[:, -1]] = self._lowest(points[tied[:, -1]], 4 * count)
-        return result
+        more = np.flatnonzero(tied[:, -1]) if count < self._tree.n else np.empty(0, dtype=np.int64)
+        tied[more] = False
+        rows, column = np.nonzero(tied)
+        things = self._original[index[rows, column]]
+        if len(more):
+            others, further = self._tied(points[more], 4 * count)
+            rows, things = np.concatenate([rows, more[others]]), np.concatenate([things, further])
+        return rows, things
 
 
 def grid_order(points: Floats) -> Integers:
@@ -90,12 +105,15 @@ class ElementSearch:
         centres = 0.5 * (self._low + self._high)
         reach = np.linalg.norm(self._high - centres, axis=1)
         size = np.floor(np.log2(np.maximum(reach, np.finfo(float).tiny)))
-        self._tree: RTree | None = None
         self._classes = []
         for value in np.unique(size):
             members = np.flatnonzero(size == value)
             members = members[grid_order(centres[members])]
-            self._classes.append((cKDTree(centres[members]), members, float(reach[members].max()) * (1.0 + 1e-12)))
+            self._classes.append((cKDTree(centres[members]), members, float(reach[members].max())))
+
+    @cached_property
+    def _tree(self) -> RTree:
+        return RTree(self._low, self._high)
 
     def box_distance(self, points: Floats, elements: Integers) -> Floats:
         """Return the distances from points (..., dim) to the bounding boxes of elements (...)."""
@@ -105,25 +123,36 @@ class ElementSearch:
     def nearest_boxes(self, points: Floats) -> tuple[Integers, Integers]:
         """Return pairs (indices of points, elements): for each point the COMPETITORS with the nearest boxes.
 
-        They come in the order in which preCICE's tree finds them. Where that would take too long they come in any order
-        and all of the equally near ones do.
+        Of equally near ones it is those that preCICE's tree finds. Where there are too many elements to follow it, all
+        of them are returned.
         """
         count = min(COMPETITORS, len(self._low))
         if max(len(points), len(self._low)) <= FEW:
-            if self._tree is None:
-                self._tree = RTree(self._low, self._high)
-            found = [self._tree.nearest(tuple(point), count) for point in points.tolist()]
-            return np.repeat(np.arange(len(points)), count), np.array(found, dtype=np.int64).ravel()
+            return self._search_tree(points, count)
         sampled = self.box_distance(points[:, None], self._sample(points, count))
-        pairs, elements = self.within(points, np.sort(sampled, axis=1)[:, count - 1])
-        distance = self.box_distance(points[pairs], elements)
+        pairs, elements = self.within(points, np.sort(sampled, axis=1)[:, count - 1] * TIED)
+        distance = squared_distance(points[pairs], self._low[elements], self._high[elements])
         order = np.lexsort((distance, pairs))
-        rank = np.empty(len(pairs), dtype=np.int64)
-        rank[order] = np.arange(len(pairs)) - np.searchsorted(pairs[order], pairs[order], side="left")
-        last = np.zeros(len(points))
-        np.maximum.at(last, pairs, np.where(rank < count, distance, 0.0))
-        near = distance <= last[pairs] * TIED
-        return pairs[near], elements[near]
+        pairs, elements, distance = pairs[order], elements[order], distance[order]
+        starts = np.searchsorted(pairs, np.arange(len(points)))
+        last = distance[starts + count - 1]
+        near = distance <= last[pairs]
+        tied = np.bincount(pairs[near], minlength=len(points)) > count
+        if len(self._low) > MANY or not tied.any():
+            return pairs[near], elements[near]
+        several = np.flatnonzero(tied[pairs])
+        visits = self._tree.visits(points[pairs[several]], elements[several])
+        elements[several] = elements[several[np.lexsort((*visits, distance[several], pairs[several]))]]
+        near = np.arange(len(pairs)) - starts[pairs] < count
+        pairs, elements = pairs[near], elements[near]
+        unclear = np.flatnonzero(tied & (last > 0.0))  # what was found first may have been displaced again
+        if len(unclear) <= FEW:
+            elements.reshape(-1, count)[unclear] = self._search_tree(points[unclear], count)[1].reshape(-1, count)
+        return pairs, elements
+
+    def _search_tree(self, points: Floats, count: int) -> tuple[Integers, Integers]:
+        found = [self._tree.nearest(tuple(point), count) for point in points.tolist()]
+        return np.repeat(np.arange(len(points)), count), np.array(found, dtype=np.int64).ravel()
 
     def _sample(self, points: Floats, count: int) -> Integers:
         """Return for each point (m, dim) at least `count` different elements with near centres, (m, >= count)."""
@@ -139,7 +168,7 @@ class ElementSearch:
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
         rows, elements = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
         for tree, members, reach in self._classes:
-            found = tree.query_ball_point(points, radius + reach, workers=-1)
+            found = tree.query_ball_point(points, (radius + reach) * (1.0 + 1e-12), workers=-1)
             count = np.fromiter(map(len, found), dtype=np.int64, count=len(points))
             rows = np.concatenate([rows, np.repeat(np.arange(len(points)), count)])
             near = np.fromiter(itertools.chain.from_iterable(found), dtype=np.int64, count=int(count.sum()))
