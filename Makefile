@@ -1,7 +1,7 @@
 # make run    the main case: ice melting in brine on two scales
 # make test   formatter, linter, type checker and all tests; ENGINE=precice runs them on libprecice
 # make bench  what the exchange, the mappings and quasi-Newton cost; ENGINE=precice puts libprecice beside it
-# make torture breaks 100 runs and 10,000 configurations, and writes docs/torture-table.md
+# make torture breaks 100 runs and 10,000 configurations, and writes torture/RESULT.md
 # Each sets up .venv by itself; PYTHON=/path/to/python3.12 chooses the interpreter.
 
 ENGINE ?= embedded
@@ -30,7 +30,7 @@ bench: .venv/.installed-$(EXTRAS_TEST)
 	.venv/bin/python -m benchmarks
 
 torture: .venv/.installed-$(EXTRAS_TEST)
-	.venv/bin/python -m torture --table docs/torture-table.md
+	.venv/bin/python -m torture --table torture/RESULT.md
 
 setup: .venv/.installed-$(EXTRAS_TEST)
 

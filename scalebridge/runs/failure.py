@@ -28,7 +28,9 @@ _LOST = re.compile(
     re.IGNORECASE,
 )
 # Words of an engine that begins and of launchers, which tell nothing about a reason.
-_OURS = re.compile(r"scalebridge(?: embedded engine .* participant |: rank \d+ )|srun: |Abort\(|={20}|=   |YOUR APPLICATION ")
+_OURS = re.compile(
+    r"scalebridge(?: embedded engine .* participant |: rank \d+ )|srun: |Abort\(|={20}|=   |YOUR APPLICATION "
+)
 _EXCEPTION = re.compile(r"^(?:[A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit|Warning)|ERROR)\b.*")
 
 
