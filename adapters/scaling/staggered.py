@@ -18,7 +18,7 @@ Indices = NDArray[np.intp]
 # Brake on the mean velocity, and what the preconditioner adds to the Laplacian of the solid, over the longest edge
 # squared: as much as K^-1 of a loose and of a denser array of grains.
 ALPHA = 10.0
-BETA = 100.0
+BETA = 30.0
 
 
 class Grid:

@@ -5,11 +5,11 @@
 w_j [m^2] velocity times viscosity per unit pressure gradient along -e_j, K [m^2] permeability: <> is the mean over the
 whole volume, so that K grad p / mu is the superficial (Darcy) velocity, and the viscosity drops out.
 
-Staggered grid (F. H. Harlow and J. E. Welch, Phys. Fluids 8, 2182 (1965)) of velocities through the faces of the cells;
-the wall is where the level (`walls`) is zero, anywhere between the grid lines. It differs from free fluid by a resistance
-E at single faces alone (`drag`), in the spirit of the symmetric method of F. Gibou et al., J. Comput. Phys. 176, 205
-(2002). What that leaves over is known to the second order and taken off K at the end. The error is of the second order
-in the size of the cells; of the first where the wall is known only as a staircase.
+Staggered grid (F. H. Harlow and J. E. Welch, Phys. Fluids 8, 2182 (1965)) of velocities through the faces of the
+cells; the wall is where the level (`walls`) is zero, anywhere between the grid lines. It differs from free fluid by a
+resistance E at single faces alone (`drag`), in the spirit of the symmetric method of F. Gibou et al., J. Comput.
+Phys. 176, 205 (2002). What that leaves over is known to the second order and taken off K at the end. The error is of
+the second order in the size of the cells; of the first where the wall is known only as a staircase.
 
 Unknown are the forces f_j with which the wall holds the fluid, nonzero only where E > 0. With S the solution operator
 of the periodic volume full of fluid, (S + 1/E) f_j = -S e_j: symmetric, and one FFT there and back in the plane, three
@@ -68,7 +68,7 @@ class Solution:
     ----------
     tensor : (n, d, d) permeability K [m^2], symmetric, without negative eigenvalues.
     flux, energy : (n, d, d) mean of w_j and of grad w_i : grad w_j [m^2] on the grid; equal but for what the iterations
-        have left, and equal to K but for `drag.correction`.
+        have left, and equal to K but for the correction of `drag.measure`.
     forces : (n, d, d, *cells) of load case, component and face, to start another `solve` from; in single precision.
     imbalance : (n,) largest difference between `flux` and `energy`, relative as the tolerance is.
     iterations : (n,)
