@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -74,4 +75,60 @@ class Balance:
             it, such as the conductivity at the end of the window, they differ by what the iterations may leave.
         """
         source = f"conservation of {self.name}: stored = come in through the boundary"
+        self.coupling.check(checks.at_most(f"{self.name} balance, worst window", self.worst, tolerance, source=source))
+
+
+class Inventory:
+    """Closes the books on what a domain holds in every window, from what has passed its boundary.
+
+    For schemes that conserve in every cell. What there is at the end of a window is compared with what there was at the
+    end of the window before, so it also tells whether anything was lost between windows, or by the coupling.
+
+    Parameters
+    ----------
+    name : the quantity, such as "solute".
+    content : scalar form, how much of it there is at the end of the window.
+    before : the same at the start of the first window.
+    inflows : scalar forms by name, what came in through parts of the boundary in the window, which is one step.
+
+    Attributes
+    ----------
+    inflow : what has come in since the start.
+    worst : largest imbalance of a window, relative to what passed the boundary in it, or to a thousandth of the content
+        if that is more.
+    """
+
+    def __init__(self, coupling: Coupling, name: str, content: Any, before: Any, inflows: Mapping[str, Any]) -> None:
+        self.coupling = coupling
+        self.name = name
+        self.forms = [fem.form(form) for form in (content, before, *inflows.values())]
+        self.parts = list(inflows)
+        self.content: float | None = None
+        self.inflow = 0.0
+        self.worst = 0.0
+        coupling.on_window(self._close)
+        coupling.remember(f"inventory of {name}", self)
+
+    def save(self) -> dict[str, float | None]:
+        """Return what has been added up so far."""
+        return {"content": self.content, "inflow": self.inflow, "worst": self.worst}
+
+    def restore(self, value: dict[str, Any]) -> None:
+        """Go on from what was added up before."""
+        self.content, self.inflow, self.worst = value["content"], value["inflow"], value["worst"]
+
+    def _close(self, time: float) -> None:
+        parts = np.array([fem.assemble_scalar(form) for form in self.forms])
+        content, start, *inflows = self.forms[0].mesh.comm.allreduce(parts)
+        before = start if self.content is None else self.content
+        passed = max(np.abs(inflows).sum(), 1e-3 * abs(content))
+        self.worst = max(self.worst, float(abs(content - before - sum(inflows)) / passed))
+        self.content = float(content)
+        self.inflow += float(sum(inflows))
+        came = {f"{self.name}_{part}": float(value) for part, value in zip(self.parts, inflows, strict=True)}
+        self.coupling.record(**{f"{self.name}_content": self.content, f"{self.name}_inflow": self.inflow}, **came)
+
+    def check(self, tolerance: float = 1e-10) -> None:
+        """Add the check that the books have closed in every window, to the round-off of a linear solver."""
+        source = f"conservation of {self.name}: gained = come in through the boundary"
         self.coupling.check(checks.at_most(f"{self.name} balance, worst window", self.worst, tolerance, source=source))

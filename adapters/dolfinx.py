@@ -207,6 +207,41 @@ class QuadraturePoints(Places):
         return CellAverage(self, function)
 
 
+class Cells(QuadraturePoints):
+    """The midpoints of the cells of this rank as the vertices of a coupling mesh.
+
+    What is read is constant in every cell, so it may stand in forms with any measure, on facets too.
+    """
+
+    def __init__(self, coupling: Coupling, name: str, domain: Any) -> None:
+        super().__init__(coupling, name, domain, degree=1)
+
+    def space(self, shape: tuple[int, ...]) -> Any:
+        """Return the space of functions that have one value of this shape in every cell."""
+        if shape not in self._spaces:
+            self._spaces[shape] = fem.functionspace(self.domain, ("Discontinuous Lagrange", 0, shape))
+        return self._spaces[shape]
+
+    def values(self, name: str, expression: Any) -> CellValues:
+        """Return the values of an expression at the midpoints, for pictures."""
+        return CellValues(self, name, expression)
+
+
+class CellValues(fem.Function):  # type: ignore[misc]
+    """The values of an expression at the midpoints of the cells, as of the last `refresh`."""
+
+    def __init__(self, cells: Cells, name: str, expression: Any) -> None:
+        super().__init__(cells.space(tuple(expression.ufl_shape)), name=name)
+        self._evaluate = cells.evaluator(expression)
+        self._dofs = cells.dofs(self.function_space)
+
+    def refresh(self) -> None:
+        """Take the values of what the expression is now."""
+        block = self.function_space.dofmap.bs
+        self.x.array.reshape(-1, block)[self._dofs] = self._evaluate().reshape(len(self._dofs), block)
+        self.x.scatter_forward()
+
+
 class CellAverage(fem.Function):  # type: ignore[misc]
     """The averages of a function at quadrature points over each cell, as of the last `refresh`."""
 
@@ -310,7 +345,7 @@ class FieldOutput:
     def write(self, time: float) -> None:
         """Write the functions as they are, at `time` [s]."""
         for function in self.functions:
-            if isinstance(function, CellAverage):
+            if isinstance(function, CellAverage | CellValues):
                 function.refresh()
         stem = f"{self._series.stem}-{self._windows:06d}-"
         alone = self._series.with_name(f"{stem}.pvd")  # DOLFINx numbers the files of a series anew in every process

@@ -90,7 +90,7 @@ class ScaledModel:
         return result
 
     def _upscale(self, entry: Entry[Upscale], seen: Values, memory: Memory) -> tuple[Array, Memory]:
-        """Return what the map makes of an observable, in the model's unit, and its new memory."""
+        """Return what the map makes of an observable, in its own unit, and its new memory."""
         field = self.model.observables[entry.field]
         values = np.asarray(seen[entry.field])
         grid = self.cell_shape if field.per == "grid" else ()
@@ -122,12 +122,13 @@ class ScaledModel:
             if needed := entry.map.misfit(field):
                 findings.add(entry.line, key, f"'{entry.map.name}' does not fit '{entry.field}'", expected=needed)
                 continue
-            ends = (entry.unit, field.unit) if what == "control" else (field.unit, entry.unit)
+            given = entry.map.gives(field)
+            ends = (entry.unit, field.unit) if what == "control" else (given.unit, entry.unit)
             try:
                 self._conversions[entry.data] = converter(*ends)
             except UnitError as error:
                 findings.add(entry.line, f"{key}.unit", str(error))
-            result[entry.data] = replace(entry.map.gives(field), unit=entry.unit)
+            result[entry.data] = replace(given, unit=entry.unit)
         return result
 
 

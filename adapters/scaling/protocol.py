@@ -40,7 +40,7 @@ class Map(Protocol):
         ...
 
     def gives(self, field: Field) -> Field:
-        """Return what the macro side sees of `field`, which fits; in the same unit, one value per point."""
+        """Return what the macro side sees of `field`, which fits: the unit of the result, one value per point."""
         ...
 
 
