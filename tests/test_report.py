@@ -277,6 +277,11 @@ def test_links_do_not_lead_out_of_the_run(folder, tmp_path):
     text = page.page(Source(folder))
     assert "the secret" not in text
     assert "pictures" not in sections(read(text))
+    for name in ("report.html", ".report.html"):
+        (folder / name).symlink_to(secret)
+    page.write(folder)
+    assert secret.read_text() == "the secret\n"
+    assert not (folder / "report.html").is_symlink()
 
 
 def test_arrays_that_would_fill_the_memory_are_not_read(folder, monkeypatch):

@@ -79,19 +79,22 @@ def lines(
     inner = [tag("g", behind, class_="shade") if behind else None, frame(across, up, x_label, y_label)]
     for i, line in enumerate(drawn):
         inner += _line(line, across, up, i)
-    values = {
+    values = _values(drawn, across, up, x_label)
+    return figure(caption, inner, width, height, values, legend(drawn) if keys else Markup(""), note)
+
+
+def _values(drawn: Sequence[Line], across: Axis, up: Axis, x_label: str) -> dict[str, object]:
+    """Return the numbers of a chart of lines, for the script of the page."""
+    return {
         "kind": "lines",
-        "box": [LEFT, width - RIGHT, TOP, height - BOTTOM],
+        "box": [across.begin, across.end, up.end, up.begin],
         "x": [across.low, across.high],
-        "y": [up.low, up.high],
-        "log": log,
         "xLabel": x_label,
         "lines": [
             {"name": o.name, "x": list(o.x), "y": list(o.y), "color": _color(o, i), "limit": o.limit}
             for i, o in enumerate(drawn)
         ],
     }
-    return figure(caption, inner, width, height, values, legend(drawn) if keys else Markup(""), note)
 
 
 def bars(

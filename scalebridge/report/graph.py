@@ -17,7 +17,7 @@ from scalebridge.report.html import Markup, tag
 MONO = 6.7  # width of a letter of 11 px in a font of equal widths [pixels]
 SANS = 7.9  # mean width of a bold letter of 14 px
 LINE = 15.0
-NARROWEST, WIDEST = 84.0, 236.0  # columns
+NARROWEST, WIDEST = 80.0, 236.0  # columns
 FEW = 4  # participants; more are drawn closer together, with less about each
 PAGE = 1088.0  # width of the page
 MESHES = 6  # shown of a participant
@@ -77,15 +77,9 @@ def draw(configuration: Configuration, programs: Mapping[str, str]) -> Markup:
         rest += [title, *body]
         y += 14.0
     lifelines = [tag("line", x1=x, x2=x, y1=top, y2=y - 8, class_="life") for x in columns.middles]
-    arrow = tag("path", d="M0 0L9 4.5L0 9z")
-    markers = [
-        tag("marker", arrow, id=f"head{i}", class_=f"fill c{i}", viewBox="0 0 9 9", refX=8.5, refY=4.5, markerWidth=9,
-            markerHeight=9, markerUnits="userSpaceOnUse", orient="auto")
-        for i in range(8)
-    ]  # fmt: skip
     svg = tag(
         "svg",
-        tag("defs", markers),
+        tag("defs", [_head(i) for i in range(8)]),
         bands,
         lifelines,
         heads,
@@ -97,6 +91,14 @@ def draw(configuration: Configuration, programs: Mapping[str, str]) -> Markup:
         class_="graph",
     )
     return tag("div", svg, class_="scroll", tabindex=0, role="group", aria_label="Coupling graph, scrollable")
+
+
+def _head(color: int) -> Markup:
+    """Return the head of arrows of one colour."""
+    size: dict[str, str | float] = {"refX": 8.5, "refY": 4.5, "markerWidth": 9, "markerHeight": 9}
+    path = tag("path", d="M0 0L9 4.5L0 9z")
+    style = f"fill c{color}"
+    return tag("marker", path, id=f"head{color}", class_=style, markerUnits="userSpaceOnUse", orient="auto", **size)
 
 
 def _columns(participants: Sequence[ParticipantConfig], programs: Mapping[str, str]) -> Columns:

@@ -17,6 +17,7 @@ import scalebridge
 from scalebridge.report import convergence, details, graph, overview, pictures, results, timeline
 from scalebridge.report.html import Markup, join, raw, tag
 from scalebridge.report.source import Source
+from scalebridge.runs.monitor import partners
 
 FILE_NAME = "report.html"
 
@@ -38,7 +39,10 @@ def write(run: Path) -> Path:
     """
     file = run / FILE_NAME
     draft = run / f".{FILE_NAME}"
-    draft.write_text(page(Source(run)), encoding="utf-8")
+    text = page(Source(run))
+    draft.unlink(missing_ok=True)
+    with draft.open("x", encoding="utf-8") as stream:  # never through a link
+        stream.write(text)
     draft.replace(file)
     return file
 
@@ -115,16 +119,10 @@ def _time(source: Source) -> list[Markup | None]:
     if near is not None:
         close = timeline.lanes(members, *near)
         parts.append(timeline.draw("A close look at its middle", close, *near, failed))
-    partners = {m.name: _partners(source, m.name) for m in members}
-    waited = timeline.waits(found, partners, source.wall / timeline.BINS)
+    coupled = {m.name: partners(source.configuration, m.name) for m in members} if source.configuration else {}
+    waited = timeline.waits(found, coupled, source.wall / timeline.BINS)
     parts += [timeline.table(waited, members), results.memory(source)]
     return parts
-
-
-def _partners(source: Source, name: str) -> tuple[str, ...]:
-    from scalebridge.runs.monitor import partners
-
-    return partners(source.configuration, name) if source.configuration is not None else ()
 
 
 @cache

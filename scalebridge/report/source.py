@@ -259,6 +259,8 @@ class Source:
             moments, memory, cpu = samples
             member.memory = (moments, memory)
             if member.worked is None and len(moments) > 1:
+                begun = member.begun if member.begun is not None else float(moments[0])
+                moments, cpu = np.insert(moments, 0, min(begun, moments[0])), np.insert(cpu, 0, 0.0)
                 member.worked = Worked(moments, {"processor": cpu})
 
     @cached_property

@@ -10,6 +10,7 @@ import numpy as np
 from scalebridge.report import axes
 from scalebridge.report.axes import short
 from scalebridge.report.charts import figure
+from scalebridge.report.graph import cut
 from scalebridge.report.html import Markup, number, tag
 from scalebridge.report.source import Array, Member, Worked
 
@@ -134,8 +135,6 @@ def draw(caption: str, found: Sequence[Lane], begin: float, end: float, failed: 
 
 def _lane(lane: Lane, y: float, *, bad: bool) -> list[Markup]:
     """Return one lane: in each interval the kinds stand on one another, as high as their share."""
-    from scalebridge.report.graph import cut
-
     name = cut(lane.name, 18)
     title = tag("title", lane.name) if name != lane.name else None
     style = "lane end" + (" bad" if bad else "")
