@@ -60,29 +60,16 @@ class Trial:
 
     def __call__(self, plan: Plan, number: int) -> Result:
         """Break a run as planned."""
-        run = self.folder / f"run-{number}"
-        mark = self.folder / f"mark-{number}"
+        run, mark = self.folder / f"run-{number}", self.folder / f"mark-{number}"
         result = Result(plan)
-        own = [
-            f"{plan.who}.settings.{key}={value}"
-            for key, value in (
-                ("fault", plan.kind.fault),
-                ("window", plan.window),
-                ("rank", plan.rank),
-                ("mark", mark),
-            )
-        ]
-        checkpoints = ["--checkpoint-every", "3"] if plan.resume else []
-        begun = time.time()
-        hub = self._start(plan.variant, run, [*(x for o in own for x in ("--set", o)), *checkpoints])
+        resume = plan.resume and self.engine == "embedded"  # libprecice cannot go on from a checkpoint
+        told = {"fault": plan.kind.fault, "window": plan.window, "rank": plan.rank, "mark": mark}
+        own = [word for k, v in told.items() for word in ("--set", f"{plan.who}.settings.{k}={v}")]
+        hub = self._start(plan.variant, run, [*own, *(["--checkpoint-every", "3"] if resume else [])])
         shared: set[str] = set()
         try:
             when = self._strike(plan, run, hub, shared)
-            while hub.poll() is None and time.time() < begun + _PATIENCE:
-                shared |= shared_memory(run)
-                time.sleep(0.1)
-            _, result.message = hub.communicate(timeout=1.0)
-            ended = time.time()
+            result.message, ended = self._await(hub, run, shared)
         except subprocess.TimeoutExpired:
             result.problems.append("the run did not end")
             return result
@@ -91,16 +78,27 @@ class Trial:
             hub.communicate()
         if when is None and mark.exists():
             when = float(mark.read_text() or "nan")
-        if when is None or (hub.returncode == 0 and plan.kind.number):
-            return result  # the run was over first
+        if when is None or (hub.returncode == 0 and plan.kind.number):  # the run was over first
+            if hub.returncode:
+                result.problems.append("it failed by itself")
+            return result
         result.seconds = ended - when - plan.limit
         self._judge(result, hub.returncode)
         self._look_around(result, run, shared)
-        if plan.resume and not result.problems:
+        if resume and not result.problems:
             result.resumed = self._resume(plan, run)
             if result.resumed not in ("same", "no checkpoint yet"):
                 result.problems.append(f"resumed: {result.resumed}")
         return result
+
+    def _await(self, hub: subprocess.Popen[str], run: Path, shared: set[str]) -> tuple[str, float]:
+        """Wait for the end of a run, and note the shared memory that it has; return what it said and when it ended."""
+        deadline = time.monotonic() + _PATIENCE
+        while hub.poll() is None and time.monotonic() < deadline:
+            shared |= shared_memory(run)
+            time.sleep(0.1)
+        ended = time.time()
+        return hub.communicate(timeout=1.0)[1], ended
 
     def _start(self, variant: str, run: Path, arguments: Sequence[str]) -> subprocess.Popen[str]:
         everybody = [x for who in RANKS[variant] for x in ("--set", f"{who}.settings.pause={_PAUSE}")]
