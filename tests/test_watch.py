@@ -138,6 +138,19 @@ def test_names_that_are_no_names_are_left_out(folder):
     assert [p.name for p in Attached(folder).participants] == ["Left"]
 
 
+def test_an_end_that_the_hub_did_not_live_to_tell(folder):
+    shutil.copy(HUB / "coupling.xml", folder)
+    (folder / "case.json").write_text(
+        '{"coupling": "coupling.xml", "participants": [{"name": "Left"}, {"name": "Right"}]}'
+    )
+    Recorder(folder).update([Seen(n, folder, 2**22 + 1, time.monotonic()) for n in ("Left", "Right")], {})
+    told = json.loads((folder / "status.json").read_text())
+    (folder / "status.json").write_text(json.dumps(told | {"hub": told["hub"] | {"started": 1}}))
+    assert [s.state for s in Attached(folder).standings()] == ["stopped", "stopped"]
+    (folder / "summary.json").write_text('{"status": 130, "participants": {"Left": {"status": -15}, "Right": 3}}')
+    assert [s.state for s in Attached(folder).standings()] == ["stopped", "stopped"]
+
+
 def test_a_run_that_goes_on_after_an_earlier_end(folder):
     shutil.copy(HUB / "coupling.xml", folder)
     (folder / "case.json").write_text('{"coupling": "/else/where/coupling.xml", "participants": [{"name": "Left"}]}')

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import time
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from scalebridge.runs import status, summary
 from scalebridge.runs.folder import DEFAULT
 from scalebridge.runs.monitor import Monitor, Standing, standings
 from scalebridge.runs.place import CASE_FILE, RunFolderError
-from scalebridge.runs.status import Seen
+from scalebridge.runs.status import Seen, Status
 from scalebridge.runs.usage import Meter
 
 GRACE_SECONDS = 3.0  # from the end of the hub to its summary, and from the start of a run to its first status
@@ -86,7 +88,7 @@ class Attached:
     def standings(self) -> list[Standing]:
         """Return where all stand; those that have not been started are not there."""
         told = status.read(self.path)
-        processes = {p.name: p for p in told.processes} if told else {}
+        processes = {p.name: p for p in self._ended(told)} if told else {}
         local = told is not None and told.alive is True
         for one in self.participants:
             if one.name in processes:
@@ -120,6 +122,18 @@ class Attached:
             age = time.time() - (self.path / CASE_FILE).stat().st_mtime
             return "" if age < 10 * GRACE_SECONDS else "no participant was ever started, and no summary was written"
         return "" if told.alive is not False else "the hub is gone and has written no summary: it was killed"
+
+    def _ended(self, told: Status) -> Iterable[Seen]:
+        """Return the processes; those whose end the hub did not live to tell have been stopped."""
+        record = self.summary()
+        entries = record.get("participants") if record is not None else None
+        for process in told.processes:
+            entry = entries.get(process.name) if isinstance(entries, dict) else None
+            code = entry.get("status") if isinstance(entry, dict) else None
+            if process.status is None and (record is not None or told.alive is False):
+                yield replace(process, status=code if isinstance(code, int) else -signal.SIGKILL, stopped=True)
+            else:
+                yield process
 
     def _monitor(self, one: Described, process: Seen) -> None:
         """Follow a process; a new one of the same name (the run goes on) is followed anew."""
