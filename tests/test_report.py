@@ -182,6 +182,19 @@ def test_a_run_that_goes_on_or_was_cut_off(folder):
     assert "still running" in read(page.page(Source(folder))).text()
 
 
+def test_a_run_that_went_on_shows_its_last_part(folder):
+    assert "The whole run" in page.page(Source(folder))
+    file = folder / "Macro" / "progress.jsonl"
+    first, *rest = file.read_text().splitlines()
+    earlier = json.loads(first) | {"begun": json.loads(first)["begun"] - 1000.0}
+    file.write_text("\n".join([json.dumps(earlier), first, *rest]) + "\n")
+    text = page.page(Source(folder))
+    assert "The run since it went on" in text
+    lanes = [json.loads(t) for tag, t in read(text).texts if tag == "script" and '"kind":"lanes"' in t]
+    assert lanes[0]["x"][0] == 0.0
+    assert max(lanes[0]["lanes"][0]["shares"]["computing"]) > 0.9
+
+
 def test_only_case_json(tmp_path):
     (tmp_path / "case.json").write_text('{"name": "bare", "participants": [{"name": "A"}]}')
     parser = read(page.page(Source(tmp_path)))

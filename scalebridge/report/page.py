@@ -20,6 +20,7 @@ from scalebridge.report.source import Source
 from scalebridge.runs.monitor import partners
 
 FILE_NAME = "report.html"
+GAP = 2.0  # seconds; what a participant reported so long before the start is of an earlier part of the run
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,9 @@ def _time(source: Source) -> list[Markup | None]:
     found = timeline.lanes(members, 0.0, source.wall)
     note = "height is the share of each moment" if any("solving" in lane.shares for lane in found) else ""
     failed = overview.culprit(source)
-    parts: list[Markup | None] = [timeline.draw("The whole run", found, 0.0, source.wall, failed, note)]
+    went_on = any(m.worked is not None and m.worked.moments[0] < -GAP for m in members)
+    title = "The run since it went on" if went_on else "The whole run"
+    parts: list[Markup | None] = [timeline.draw(title, found, 0.0, source.wall, failed, note)]
     near = timeline.closeup(members, source.wall)
     if near is not None:
         close = timeline.lanes(members, *near)
