@@ -216,7 +216,7 @@ class ProgressReader:
     def _look(self) -> None:
         """Take the moment for the latest event where it is later than the history."""
         now = read_moment(self._moment)
-        if now is None or now.begun is None:
+        if now is None or now.begun is None or now.event == "error":  # the history tells what failed, in a moment
             return
         known = -math.inf if self.latest is None else (self.begun or now.begun) + self.latest.wall
         if now.begun + now.wall > known + 2e-6:  # the history is rounded

@@ -22,7 +22,12 @@ def case(tmp_path):
     return tmp_path
 
 
-def start(folder, *arguments, **more):
+def like_a_shell():
+    """Heed Ctrl-C, which what a script starts in the background ignores."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def start(folder, *arguments, before=like_a_shell):
     return subprocess.Popen(
         [sys.executable, "-m", "scalebridge", *arguments],
         cwd=folder,
@@ -30,7 +35,7 @@ def start(folder, *arguments, **more):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        **more,
+        preexec_fn=before,
     )
 
 
@@ -78,7 +83,7 @@ def test_a_signal_that_was_ignored_from_the_start_stays_ignored(case):
     def like_nohup():
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
-    process = start(case, "run", "pair", "--engine", "embedded", preexec_fn=like_nohup)
+    process = start(case, "run", "pair", "--engine", "embedded", before=like_nohup)
     installed(process)
     process.send_signal(signal.SIGHUP)
     _, err = process.communicate(timeout=60)

@@ -163,3 +163,17 @@ def test_a_very_long_history_is_sampled_without_losing_what_adds_up(tmp_path, mo
     assert (events[0].begun, events[-1].waiting) == (whole[0].begun, 2500.0)
     assert set(range(2450, 2550)) <= {e.window for e in events}
     assert read_history(tmp_path / "none") == []
+
+
+def test_an_error_is_not_told_before_its_message(tmp_path):
+    """The moment tells of an error a little earlier than the history, which has the message."""
+    with ProgressWriter(tmp_path / "p.jsonl") as writer:
+        writer.write("step", window=3)
+        reader = ProgressReader(tmp_path / "p.jsonl")
+        writer._keep("error", 1.0, {"window": 3})
+        reader.poll()
+        assert reader.latest is not None
+        assert reader.latest.event == "step"
+        writer.write("error", message="too hot")
+        reader.poll()
+        assert (reader.latest.event, reader.latest.message, reader.latest.window) == ("error", "too hot", 3)

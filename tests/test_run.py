@@ -295,6 +295,7 @@ def started(folder, *arguments):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # the background of a script ignores it
     )
     log = folder / "runs" / "pair" / "Right" / "output.log"
     deadline = time.monotonic() + 30

@@ -49,7 +49,7 @@ KINDS = (
     Kind("exits early with 1", fault="exit-1", tells_rank=True),
     Kind("calls sys.exit", fault="sys-exit", tells_rank=True),
     Kind("leaves the coupling early", fault="leave"),
-    Kind("sleeps for ever", fault="sleep", status=HUNG, limit=HANG_LIMIT, tells_rank=True),
+    Kind("sleeps for ever", fault="sleep", status=HUNG, tells_rank=True),
     Kind("computes for ever", fault="spin", status=HUNG, limit=HANG_LIMIT),
     Kind("hub: Ctrl-C (SIGINT)", signal.SIGINT, target="hub", status=128 + signal.SIGINT),
     Kind("hub: SIGTERM", signal.SIGTERM, target="hub", status=128 + signal.SIGTERM),
@@ -93,6 +93,8 @@ class Plan:
     @property
     def limit(self) -> float:
         """The seconds that the hub lets pass before it calls this a fault."""
+        if self.kind.fault == "sleep":  # while one rank sleeps, others look for it all the time
+            return HANG_LIMIT if RANKS[self.variant][self.who] > 1 else IDLE_LIMIT
         return HANG_LIMIT if self.leaves_ranks else self.kind.limit
 
     def __str__(self) -> str:

@@ -115,6 +115,7 @@ class Trial:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=heed_interrupts,
         )
 
     # ---- the fault
@@ -214,6 +215,11 @@ class Trial:
                 raise RuntimeError(f"the undisturbed run failed: {said}")
             self._truth[variant] = _series(run)
         return self._truth[variant]
+
+
+def heed_interrupts() -> None:
+    """Do not ignore Ctrl-C, as what a script starts in the background does: a hub that was told so keeps to it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _series(run: Path) -> dict[str, bytes]:
