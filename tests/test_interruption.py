@@ -90,14 +90,19 @@ def test_a_signal_that_was_ignored_from_the_start_stays_ignored(case):
     assert process.returncode == 0, err
 
 
+def interrupted_while_shielded(done):
+    with interruptible(), shielded():
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGINT)  # one is enough
+        done.append("to the end")
+
+
 def test_a_shielded_passage_is_not_interrupted():
     done = []
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
-        with pytest.raises(Interrupted) as caught, interruptible(), shielded():
-            os.kill(os.getpid(), signal.SIGTERM)
-            os.kill(os.getpid(), signal.SIGINT)  # one is enough
-            done.append("to the end")
+        with pytest.raises(Interrupted) as caught:
+            interrupted_while_shielded(done)
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # nothing disturbs the end
     finally:
         for number, handler in before.items():
