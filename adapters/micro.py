@@ -95,6 +95,45 @@ class Audited(Protocol):
         ...
 
 
+@runtime_checkable
+class Sizable(Protocol):
+    """A micro model whose class knows larger volumes of the same medium, and finer grids on the same volume.
+
+    Where it also has `reference_controls`, texts such as "263 K" by the names of its controls, volumes are looked at
+    under these if nobody says others.
+    """
+
+    @staticmethod
+    def enlarged(settings: Any, factor: int) -> Any:
+        """Return the settings of volumes with `factor` times the edge: the same grid spacing, grains or pockets of the
+        same physical size and as densely packed. Raises MicroError where these settings have no such volume.
+        """
+        ...
+
+    @staticmethod
+    def refined(settings: Any, factor: int) -> Any:
+        """Return the settings of the same volumes with `factor` times as many grid cells along each edge."""
+        ...
+
+
+@runtime_checkable
+class OneByOne(Protocol):
+    """A micro model that holds one object for each micro simulation.
+
+    Attributes
+    ----------
+    first_row : number of the first row of this process in the run; set before anything is started.
+    max_dt : longest step [s]; a time window is divided into equal steps that are not longer.
+    """
+
+    first_row: int
+    max_dt: float
+
+    def complete(self, state: State, window: int) -> None:
+        """Do what belongs to the end of a time window, which was reached in `state`."""
+        ...
+
+
 def arrays(state: State, prefix: str = "") -> Iterator[tuple[str, Array]]:
     """Walk over the arrays of a state as (path, array), with paths such as ``maps/Conductivity/corrector``."""
     for name, value in state.items():

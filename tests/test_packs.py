@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from adapters.micro import MicroError
 from participants.micro import packs
 
 
@@ -41,3 +42,16 @@ def test_the_fraction_of_the_pack_is_that_of_its_grains():
 def test_too_many_grains_are_refused():
     with pytest.raises(packs.NoRoom, match=r"only 1 of 3 grains of radius 0.4 fit into the cell at random places"):
         packs.places([0.0, 0.0], 2, 3, 0.4, 0)
+
+
+def test_an_array_is_the_cell_of_one_grain_again_and_again():
+    one, nine = (
+        packs.distance(np.zeros((1, 2)), 8, 2, 1, 0.3, 0),
+        packs.distance(np.zeros((1, 2)), 24, 2, 9, 0.1, 0, "array"),
+    )
+    np.testing.assert_allclose(3 * nine, np.tile(one, (1, 3, 3)), atol=1e-14)
+
+
+def test_a_number_that_makes_no_array_is_refused():
+    with pytest.raises(MicroError, match="10 grains are no array of 2 dimensions; expected such as 9 or 16"):
+        packs.array(2, 10)

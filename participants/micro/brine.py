@@ -23,11 +23,13 @@ u > 0 and v = 0 elsewhere, as du/dS_br = -v:    df/dT = (A v - f) S_br'(T) / S_b
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from adapters.micro import MicroError
 from adapters.participant import micro_participant
 from participants.micro import obstacle, pockets
 from participants.micro.material import CONTROLS, OBSERVABLES, Material, isotropic_mixture
@@ -58,6 +60,7 @@ class Brine:
     Settings = Volumes
     controls = CONTROLS
     observables = OBSERVABLES
+    reference_controls: ClassVar[dict[str, str]] = {"temperature": "263.15 K"}
 
     def __init__(self, settings: Volumes, seed: int) -> None:
         self.settings, self.seed = settings, seed
@@ -108,6 +111,19 @@ class Brine:
         error = float(np.max(np.abs(last - first) / first))
         source = "conservation of salt: the boundary is periodic and ice holds none"
         return [checks.at_most("salt gained or lost in a volume", error, 1e-13, source=source)]
+
+    @staticmethod
+    def enlarged(settings: Volumes, factor: int) -> Volumes:
+        """Return larger volumes with pockets of the same width. Raises MicroError for a layer, which is no sample."""
+        s = settings
+        if s.geometry != "pockets":
+            raise MicroError([], f"a larger volume of geometry '{s.geometry}' has one thicker layer: another medium")
+        return replace(s, cells=factor * s.cells, size=factor * s.size, pocket=s.pocket / factor)
+
+    @staticmethod
+    def refined(settings: Volumes, factor: int) -> Volumes:
+        """Return the same volumes on a finer grid; their pockets are another sample of the same kind."""
+        return replace(settings, cells=factor * settings.cells)
 
     @staticmethod
     def _indicator(m: Array, S_br: Array, melted: NDArray[np.bool_]) -> Array:

@@ -19,7 +19,8 @@ of conduction and of flow.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +44,8 @@ class Cell:
     cells: int = setting(48, "grid cells along each edge; four for each interface width are enough", minimum=4)
     size: float = setting("1 m", "edge of the cell", above=0)
     radius: float = setting(0.4, "radius of the grains at the start, as a share of the edge", above=0)
-    grains: int = setting(1, "grains in the cell: one in the middle, several at random places", minimum=1)
+    grains: int = setting(1, "grains in the cell; a single one is in the middle", minimum=1)
+    arrangement: str = setting("random", "where several grains are", choices=("random", "array"))
     width: float = setting(1 / 12, "width lambda of the interface, as a share of the edge", above=0, maximum=0.5)
     gamma: float = setting("0.05 m^2/s", "diffusivity of the interface", minimum=0)
     rate: float = setting("1 m/s", "rate k_t of the reaction", minimum=0)
@@ -71,6 +73,7 @@ class Grain:
     Settings = Cell
     controls = CONTROLS
     observables = OBSERVABLES
+    reference_controls: ClassVar[dict[str, str]] = {"concentration": "0.5"}  # acts on what comes after the start alone
 
     def __init__(self, settings: Cell, seed: int) -> None:
         self.settings, self.seed = settings, seed
@@ -80,7 +83,7 @@ class Grain:
     def start(self, points: Array, controls: Values) -> dict[str, Array]:
         """Return cells at `points` (n, dim) [m] with round grains, whose interface has the shape it has at rest."""
         s = self.settings
-        distance = packs.distance(points, s.cells, s.dimensions, s.grains, s.radius, self.seed)
+        distance = packs.distance(points, s.cells, s.dimensions, s.grains, s.radius, self.seed, s.arrangement)
         return {"phase": profile(distance / s.width), "concentration": self._concentration(controls, len(points))}
 
     def solve(self, state: Values, controls: Values, dt: float) -> tuple[dict[str, Array], dict[str, Array]]:
@@ -107,6 +110,25 @@ class Grain:
         excess = max(float((-phi).max(initial=0)), float((phi - 1).max(initial=0)))
         source = "the Allen-Cahn equation keeps the phase within [0, 1]; more means too coarse a grid"
         return [checks.at_most("overshoot of the phase", excess, 1e-3, source=source)]
+
+    @staticmethod
+    def enlarged(settings: Cell, factor: int) -> Cell:
+        """Return larger cells with more grains of the same size; of a single grain, which is periodic, an array."""
+        s = settings
+        return replace(
+            s,
+            cells=factor * s.cells,
+            size=factor * s.size,
+            radius=s.radius / factor,
+            width=s.width / factor,
+            grains=s.grains * factor**s.dimensions,
+            arrangement="array" if s.grains == 1 else s.arrangement,
+        )
+
+    @staticmethod
+    def refined(settings: Cell, factor: int) -> Cell:
+        """Return the same cells, their interfaces as wide as they are, on a finer grid."""
+        return replace(settings, cells=factor * settings.cells)
 
     def _concentration(self, controls: Values, n: int) -> Array:
         return np.broadcast_to(np.asarray(controls["concentration"], dtype=np.float64), (n,)).copy()

@@ -1,4 +1,4 @@
-"""Packs of equal discs or spheres in a periodic cell: the same for the same point and seed."""
+"""Packs of equal discs or spheres in a periodic cell: the same for the same point and seed, or arrays of them."""
 
 from __future__ import annotations
 
@@ -17,21 +17,34 @@ class NoRoom(MicroError):
     """Random places do not leave room for all grains."""
 
 
-def distance(points: Array, cells: int, dimensions: int, grains: int, radius: float, seed: int) -> Array:
+def distance(
+    points: Array, cells: int, dimensions: int, grains: int, radius: float, seed: int, arrangement: str = "random"
+) -> Array:
     """Return the distance to the surface of the nearest grain (n, *cells), negative within, in edges of the cell.
 
-    One grain sits in the middle; several sit at random places without touching, other ones at every point.
+    One grain sits in the middle; several sit at random places without touching, other ones at every point, or in an
+    array, the same at every point.
 
     Parameters
     ----------
     points : (n, dim) positions [m] of the cells, on which the random places depend, and on nothing else but the seed.
     radius : of the grains, in edges of the cell.
     """
-    if grains == 1:
-        middle = np.full((1, dimensions), 0.5)
-        return np.broadcast_to(_distance(middle, cells, radius), (len(points), *[cells] * dimensions)).copy()
+    if grains == 1 or arrangement == "array":
+        one = _distance(array(dimensions, grains), cells, radius)
+        return np.broadcast_to(one, (len(points), *[cells] * dimensions)).copy()
     found = [_distance(places(p, dimensions, grains, radius, seed), cells, radius) for p in points]
     return np.array(found).reshape(len(points), *[cells] * dimensions)
+
+
+def array(dimensions: int, grains: int) -> Array:
+    """Return the centres (grains, dimensions) of a square or cubic array. Raises MicroError."""
+    along = round(grains ** (1 / dimensions))
+    if along**dimensions != grains:
+        expected = f"{along**dimensions} or {(along + 1) ** dimensions}"
+        raise MicroError([], f"{grains} grains are no array of {dimensions} dimensions; expected such as {expected}")
+    line = (np.arange(along) + 0.5) / along
+    return np.stack(np.meshgrid(*[line] * dimensions, indexing="ij"), axis=-1).reshape(-1, dimensions)
 
 
 def places(point: ArrayLike, dimensions: int, grains: int, radius: float, seed: int) -> Array:

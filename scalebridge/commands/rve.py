@@ -1,0 +1,140 @@
+"""scalebridge rve: how large does a micro volume have to be?"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import sys
+from pathlib import Path
+
+from scalebridge import engines
+from scalebridge.cases.inspection import Inspection, environment
+from scalebridge.commands import common
+from scalebridge.compare import outfolder
+from scalebridge.findings import ConfigurationError, Finding, nearest, one_of
+from scalebridge.handout import Handout
+from scalebridge.runs.folder import DEFAULT
+
+MODULE = "adapters.rve"  # a process of its own: the hub imports no adapter and no model
+MARKER = "rve.json"
+DESCRIPTION = """Say how large a micro volume has to be: solve many volumes of several sizes and resolutions, without a
+macro side, and tell the mean of what they are worth, its error, its bias and its scatter; in rve.md, .json and .png."""
+EXIT_STATUS = """exit status:
+  0    a size that was tried is enough for the tolerance
+  1    none is
+  2    the case or an argument is not right, or there are no such volumes
+  3    a volume could not be solved"""
+
+
+def add(commands: common.Commands) -> None:
+    """Say what the command takes."""
+    parser = commands.add_parser(
+        "rve",
+        parents=[common.case_arguments()],
+        help="say how large a micro volume has to be",
+        description=DESCRIPTION,
+        epilog=EXIT_STATUS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    about = "the micro participant; needed where the case has several"
+    parser.add_argument("--participant", metavar="NAME", default="", help=about)
+    about = "largest relative error of what the macro side gets (default: %(default)s)"
+    parser.add_argument("--tolerance", type=_share, default=0.02, metavar="SHARE", help=about)
+    about = "edges of the volumes, in that of the case (default: 1,2,4)"
+    parser.add_argument("--sizes", type=_several, default=(1, 2, 4), metavar="A,B,...", help=about)
+    about = "cells along each length, in those of the case (default: 1,2)"
+    parser.add_argument("--resolutions", type=_counts, default=(1, 2), metavar="A,B,...", help=about)
+    about = "volumes of each size and resolution (default: %(default)s)"
+    parser.add_argument("--realisations", type=_plural, default=16, metavar="N", help=about)
+    about = "which of the data that the micro side gives (default: all); may be given many times"
+    parser.add_argument("--data", action="append", default=[], metavar="NAME", help=about)
+    about = "value of a control, such as 'Temperature=-5 degC' (default: what the model refers to); many times"
+    parser.add_argument("--control", action="append", default=[], metavar="NAME=VALUE", help=about)
+    about = "how long the controls are held before the volumes are looked at (default: not at all)"
+    parser.add_argument("--time", type=common.seconds, default=0.0, metavar="SECONDS", help=about)
+    parser.add_argument("--steps", type=common.count, default=1, metavar="N", help="equal steps in that time")
+    about = "folder of the result (default: runs/rve-CASE[-VARIANT])"
+    parser.add_argument("--out", type=Path, metavar="DIR", help=about)
+    parser.set_defaults(function=_rve)
+
+
+def _rve(given: argparse.Namespace) -> int:
+    inspection = common.inspected(given)
+    name = _participant(inspection, given.participant)
+    out = outfolder.take(given.out or Path(DEFAULT) / f"rve-{inspection.case.label}", MARKER)
+    handout = out / "handout.json"
+    _handout(inspection, name, out).save(handout)
+    command = [sys.executable, "-P", "-m", MODULE, "--handout", str(handout)]
+    command += ["--model", inspection.descriptions[name].raw["model"], "--tolerance", repr(given.tolerance)]
+    command += ["--sizes", *map(str, given.sizes), "--resolutions", *map(str, given.resolutions)]
+    command += ["--realisations", str(given.realisations), "--time", repr(given.time), "--steps", str(given.steps)]
+    command += [f"--data={data}" for data in given.data] + [f"--control={control}" for control in given.control]
+    sys.stdout.flush()
+    os.execve(command[0], command, environment(inspection.case, engines.embedded()))  # noqa: S606  (it takes our place)
+
+
+def _participant(inspection: Inspection, asked: str) -> str:
+    """Return the name of the micro participant. Raises ConfigurationError."""
+    file = str(inspection.case.file)
+    micro = [name for name, told in inspection.descriptions.items() if told.kind == "micro"]
+    names = [p.name for p in inspection.case.participants]
+    if not micro:
+        message = "has no micro participant whose volumes could be looked at"
+        raise ConfigurationError([Finding(file, None, "participants", message)])
+    if asked:
+        if asked in micro:
+            return asked
+        message = f"'{asked}' is no micro participant" if asked in names else f"there is no participant '{asked}'"
+        raise ConfigurationError([_refused(message, asked, micro)])
+    if len(micro) > 1:
+        raise ConfigurationError([_refused("there are several micro participants", "", micro)])
+    return micro[0]
+
+
+def _refused(message: str, asked: str, micro: list[str]) -> Finding:
+    """Return what is wrong with the choice of a micro participant."""
+    return Finding("--participant", None, "", message, one_of(micro), nearest(asked, micro) if asked else None)
+
+
+def _handout(inspection: Inspection, name: str, out: Path) -> Handout:
+    """Return what the process needs to know of the case; the inputs stay where they are, as nothing writes there."""
+    case = inspection.case
+    return Handout(
+        case=case.name,
+        variant=case.variant,
+        participant=name,
+        module=next(p.module for p in case.participants if p.name == name),
+        precice_config=str(case.coupling),
+        scaling=str(case.scaling) if case.scaling else None,
+        settings=inspection.settings[name],
+        run=str(out),
+        output=str(out),
+        progress=str(out / "progress.jsonl"),
+        seed=case.seed,
+    )
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise ValueError
+    return value
+
+
+def _plural(text: str) -> int:
+    value = int(text)
+    if value < 2:
+        raise argparse.ArgumentTypeError("there is no scatter of fewer than 2 realisations")
+    return value
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    return tuple(sorted({common.count(part) for part in text.split(",")}))
+
+
+def _several(text: str) -> tuple[int, ...]:
+    values = _counts(text)
+    if len(values) < 2:
+        raise argparse.ArgumentTypeError("the bias shows in at least 2 sizes")
+    return values
