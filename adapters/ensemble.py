@@ -23,7 +23,7 @@ from adapters.failing.capsules import Capsules
 from adapters.failing.guarded import Guarded
 from adapters.failing.tally import FAILED
 from adapters.mesh import CouplingMesh, Received
-from adapters.micro import Array, MicroModel, State
+from adapters.micro import Array, MicroModel, OneByOne, State
 from adapters.ranks import Rows, world
 from adapters.scaling import config as scaling_config
 from adapters.scaling.model import ScaledModel
@@ -44,7 +44,9 @@ def run(case: Case[Any], model: MicroModel, keep: Choice | None = None) -> None:
     keep : what snapshots to keep.
     """
     comm = world()
-    with Coupling(case.for_fields(model.controls, model.observables), comm, shared=True) as coupling:
+    plain = _plain(model)
+    max_dt = plain.max_dt if isinstance(plain, OneByOne) else math.inf
+    with Coupling(case.for_fields(model.controls, model.observables), comm, shared=True, max_dt=max_dt) as coupling:
         mesh = coupling.receive(_mesh(coupling, model))
         Ensemble(coupling, mesh, model, comm, keep or Choice()).run()
 
@@ -92,6 +94,8 @@ class Ensemble:
         n, ranks = self.rows.total, coupling.ranks
         if n < ranks:
             raise CouplingError(f"{coupling.case.name} runs on {ranks} ranks, but {mesh.name} has only {n} points")
+        if isinstance(plain := _plain(model), OneByOne):
+            plain.first_row = self.rows.first
         self.guarded = self._guard(coupling.case)
         self.snapshots = Snapshots(coupling.case.output, model, self.rows, coupling.windows, keep)
         coupling.remember("snapshots", self.snapshots)
@@ -107,6 +111,8 @@ class Ensemble:
             assert step is not None
             self._note(self.guarded.audit(begin, step.state))
             self._account()
+            if isinstance(plain := _plain(self.model), OneByOne):
+                plain.complete(step.state if plain is self.model else step.state["model"], step.window)
             if self.snapshots.wants(step.window):
                 self.snapshots.take(step.window, time, self.mesh.points, {**controls, **self.observables}, step.state)
 
@@ -154,7 +160,7 @@ class Ensemble:
         return self.guarded.solve(state, controls, place.dt)
 
     def _guard(self, case: Case[Any]) -> Guarded:
-        model = getattr(self.model, "model", self.model)  # without its scaling maps
+        model = _plain(self.model)
         reads, writes = coupled(case)
         program = Program(
             case=case.handout.case,
@@ -212,6 +218,11 @@ def excess(check: Check) -> float:
         return check.value - check.reference - check.tolerance
     scale = abs(check.reference) if check.kind == "relative" else 1.0
     return abs(check.value - check.reference) - check.tolerance * scale
+
+
+def _plain(model: MicroModel) -> MicroModel:
+    """Return a model without its scaling maps."""
+    return model.model if isinstance(model, ScaledModel) else model
 
 
 def _mesh(coupling: Coupling, model: MicroModel) -> str:

@@ -148,8 +148,16 @@ def serve[S](
     """Run `main` with what was handed out; if it fails, say why and end the process with status 1."""
     os.chdir(handout.output)  # preCICE looks for its partners, and writes its logs, relative to the working folder
     progress = ProgressWriter(handout.progress)
+    perform(
+        lambda: main(Case(handout, typed.build(settings, handout.settings, plain=True), reads, writes, progress)),
+        progress,
+    )
+
+
+def perform(part: Callable[[], None], progress: ProgressWriter) -> None:
+    """Do the part of this participant; if it fails, say why and end the process with status 1."""
     try:
-        main(Case(handout, typed.build(settings, handout.settings, plain=True), reads, writes, progress))
+        part()
     except Exception as error:
         _fail(progress, error)
     except SystemExit as end:  # the other ranks would wait for this one in MPI_Finalize

@@ -39,6 +39,12 @@ def tree(value: Any, place: str) -> Any:
         return kind(tree(item, f"{place}/{i}") for i, item in enumerate(value))
     if hasattr(value, "__array__") and np.asarray(value).dtype != object:
         return np.asarray(value)
+    if isinstance(value, np.ndarray):
+        held = type(value.flat[0]).__name__ if value.size else "nothing"
+        raise NotATree(
+            f"{place} holds objects ({held}) that no file can hold, or that are not alike in all micro simulations; "
+            "expected arrays of one shape, numbers, text, or mappings, lists and tuples of them"
+        )
     raise NotATree(
         f"{place} is a {kind.__name__}; expected arrays, numbers, text, None, or mappings, lists, tuples and "
         "dataclasses of them. What is changed in place goes into keep= as an object with save() and restore(value)"

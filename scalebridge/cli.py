@@ -7,14 +7,14 @@ import sys
 from collections.abc import Sequence
 
 import scalebridge
-from scalebridge.commands import check, common, compare, exec, list, replay, report, run, rve, sweep, verify, watch
+from scalebridge.commands import check, common, compare, exec, list, migrate, replay, report, run, rve, sweep, verify, watch
 from scalebridge.engines import EngineError
 from scalebridge.findings import ConfigurationError
 from scalebridge.interruption import Interrupted, interruptible
 from scalebridge.runs.folder import RunFolderError
 from scalebridge.runs.run import CONFIGURATION
 
-COMMANDS = (run, watch, report, check, list, compare, sweep, rve, verify, replay, exec)
+COMMANDS = (run, watch, report, check, list, compare, sweep, rve, verify, replay, migrate, exec)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,0 +1,1 @@
+"""Micro simulations that were written for the preCICE Micro Manager."""
