@@ -15,9 +15,11 @@ The first equation says that solution and grains fill the space, and that the so
 grow push out what was in their place. Grains that grow by d(1 - phi) take up c_s d(1 - phi): the second conserves
 phi c + (1 - phi) c_s. Dispersion is left out.
 
-Backward Euler in time. Raviart-Thomas elements of lowest order for q with constants for p: the volume is conserved in
-every element. c is constant in elements; q carries the c of the element that it comes from (upwind), and D drives it
-from middle to middle with the resistances of both halves (two-point flux, of which n . D n counts).
+Backward Euler in time, with K and D of the start of the step: when pores close, K falls by orders of magnitude, and so
+flow and growth would chase each other in a step. Raviart-Thomas elements of lowest order for q with constants for p: the
+volume is conserved in every element. c is constant in elements; q carries the c of the element that it comes from
+(upwind), and D drives it from middle to middle with the resistances of both halves (two-point flux, of which n . D n
+counts).
 """
 
 from dataclasses import dataclass
@@ -82,7 +84,7 @@ def main(case: Case[Settings]) -> None:
         cells = Cells(coupling, "Macro-Mesh", domain)
         phi, K, D = cells.read("Porosity"), cells.read("Permeability"), cells.read("Diffusivity")
         cells.write("Concentration", c)
-        K, D = K + s.grain_permeability * I, D + s.grain_diffusivity * I
+        K, D = K.old + s.grain_permeability * I, D.old + s.grain_diffusivity * I
 
         RT = basix.ufl.element("RT", domain.basix_cell(), 1)
         flow = fem.functionspace(domain, basix.ufl.mixed_element([RT, P0.ufl_element()]))
