@@ -124,6 +124,13 @@ def test_a_failed_report_fails_the_run(folder):
     assert "ValueError: no paper left" in done.stderr
 
 
+def test_a_report_that_hangs_fails_the_run(folder):
+    (folder / "pair" / "report.py").write_text("import time\ntime.sleep(1000)\n")
+    done, _ = run(folder, "--variant", "ours", "--idle-limit", "3")
+    assert done.returncode == 4
+    assert "report.py hangs: nobody has computed anything for 3 s (--idle-limit); its output: " in done.stderr
+
+
 @pytest.mark.parametrize("who", ["Left", "Right"])
 @pytest.mark.parametrize(
     ("what", "why"),

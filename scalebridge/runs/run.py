@@ -12,7 +12,7 @@ from scalebridge.report import page
 from scalebridge.runs import launch, panel, summary
 from scalebridge.runs.failure import last_lines
 from scalebridge.runs.folder import RunFolder
-from scalebridge.runs.hang import Limits
+from scalebridge.runs.hang import Limits, Vigil
 from scalebridge.runs.launch import Starter
 from scalebridge.runs.monitor import Monitor
 from scalebridge.runs.processes import Processes
@@ -65,7 +65,10 @@ class Run:
             processes.stop()  # should the signal have come in the middle of the first words of __exit__
             status, ended = interruption.status, str(interruption)
         with shielded():
-            return self._finish(status, ended)
+            status = self._finish(status, ended)
+        if status < INTERRUPTED:  # who stops a run does not want to wait
+            self._page()
+        return status
 
     def _participants(self, processes: Processes) -> Outcome:
         for line in launch.oversubscribed(self.folder):
@@ -94,9 +97,13 @@ class Run:
                 environment=environment,
                 log=log,
             )
-            while process.running:
-                processes.wait(0.5)
-            if process.status != 0:
+            vigil = Vigil(processes.token, Limits(self.limits.idle))
+            while process.running and (hang := vigil.look(time.monotonic(), [], complete=True)) is None:
+                processes.wait(1.0)
+            if process.running and hang is not None:
+                processes.stop()
+                problems.append(f"report {script} hangs: {hang.why}; its output: {log}")
+            elif process.status != 0:
                 said = "\n".join(f"  | {line}" for line in last_lines(log))
                 problems.append(f"report {script} failed with exit status {process.status}; its output: {log}\n{said}")
         return problems
@@ -122,8 +129,6 @@ class Run:
             print(summary.times(data))
             print(summary.table(told))
         print(f"output: {self.folder.path}", flush=True)
-        if status < INTERRUPTED:  # who stops a run does not want to wait
-            self._page()
         for name, account in accounts.items():
             print("\n".join(account.lines(name, self.folder.output(name))), flush=True)
         if status != WELL:
