@@ -134,24 +134,6 @@ class OneByOne(Protocol):
         ...
 
 
-@runtime_checkable
-class OneByOne(Protocol):
-    """A micro model that holds one object for each micro simulation.
-
-    Attributes
-    ----------
-    first_row : number of the first row of this process in the run; set before anything is started.
-    max_dt : longest step [s]; a time window is divided into equal steps that are not longer.
-    """
-
-    first_row: int
-    max_dt: float
-
-    def complete(self, state: State, window: int) -> None:
-        """Do what belongs to the end of a time window, which was reached in `state`."""
-        ...
-
-
 def arrays(state: State, prefix: str = "") -> Iterator[tuple[str, Array]]:
     """Walk over the arrays of a state as (path, array), with paths such as ``maps/Conductivity/corrector``."""
     for name, value in state.items():

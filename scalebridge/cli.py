@@ -7,7 +7,21 @@ import sys
 from collections.abc import Sequence
 
 import scalebridge
-from scalebridge.commands import check, common, compare, exec, list, migrate, replay, report, run, rve, sweep, verify, watch
+from scalebridge.commands import (
+    check,
+    common,
+    compare,
+    exec,
+    list,
+    migrate,
+    replay,
+    report,
+    run,
+    rve,
+    sweep,
+    verify,
+    watch,
+)
 from scalebridge.engines import EngineError
 from scalebridge.findings import ConfigurationError
 from scalebridge.interruption import Interrupted, interruptible
