@@ -28,7 +28,7 @@ NAMES = {
     ),
     "name": (r"[A-Z][a-zA-Z0-9]*(-[A-Za-z0-9]+)*", "a name such as Heat-Flux"),
 }
-_MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
+_MODULE = re.compile(r"[A-Za-z_][\w-]*(\.[A-Za-z_][\w-]*)*", re.ASCII)
 
 
 @dataclass(frozen=True)
