@@ -8,6 +8,7 @@ from adapters.scaling.averages import Uniform, VolumeAverage
 from adapters.scaling.config import Entry, Scaling
 from adapters.scaling.homogenisation import EffectiveTensor, Voigt
 from adapters.scaling.model import ScaledModel
+from adapters.scaling.permeability import Permeability
 from adapters.scaling.protocol import ScalingError
 from scalebridge import checks
 from scalebridge.fields import Field
@@ -97,6 +98,16 @@ def test_values_are_converted_both_ways():
     np.testing.assert_allclose(seen["Conductivity"], expected, atol=1e-12)
     np.testing.assert_allclose(seen["Heat-Flux"], share[:, None] * [1e-3, -2e-3])
     np.testing.assert_allclose(seen["Energy"], [273.0, 274.0, 277.0])
+
+
+def test_a_map_may_give_another_unit_than_it_reads():
+    """A pure number in, a permeability out, in mm^2: h^3/12L along the channel between 4 of 8 layers."""
+    model = ScaledModel(Layers(), scaling(up=(Entry("Permeability", "mm^2", "indicator", Permeability(), 3),)))
+    assert model.observables == {"Permeability": Field("mm^2", rank=2)}
+    controls = {"Temperature": np.array([0.85])}
+    seen = model.solve(model.start(POINTS[:1], controls), controls, 1.0)[1]["Permeability"]
+    length = model.cell_size[0]
+    assert seen[0, 1, 1] == pytest.approx(1e6 * (length / 2) ** 3 / (12 * length), rel=1e-3)
 
 
 def test_the_state_is_a_batch_from_the_start_on():

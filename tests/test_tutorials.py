@@ -62,3 +62,16 @@ def test_two_scale_heat_conduction_repeats_the_record(tmp_path):
             assert value == pytest.approx(recorded[name], rel=1e-6)
     assert summary["participants"]["Macro"]["windows_not_converged"] == 0
     assert (tmp_path / "run" / "two-scale-heat-conduction.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(("variant", "elements"), [(None, (6, 4)), ("column", (6, 1))])
+def test_porous_flow_clogs_and_its_books_close(tmp_path, variant, elements):
+    overrides = [f"Macro.settings.elements_{axis}={n}" for axis, n in zip("xy", elements, strict=True)]
+    summary = run("porous-flow", tmp_path / "run", variant=variant, overrides=[*overrides, "Micro.settings.cells=24"])
+    recorded = json.loads((ROOT / "tutorials" / "porous-flow" / "reference" / "checks.json").read_text())
+    assert values(summary).keys() == recorded.keys()
+    assert all(check["passed"] for check in summary["checks"])
+    for name in ("fluid balance, worst window", "solute balance, worst window"):
+        assert values(summary)[name] < 1e-11
+    assert summary["participants"]["Macro"]["windows_not_converged"] == 0
+    assert (tmp_path / "run" / "porous-flow.png").stat().st_size > 10_000

@@ -32,16 +32,17 @@ def main(run):
         start = shots[0]["Permeability"][:, 0, 0].max() / micro["size"] ** 2
         name = "K / L^2 of the cells at the start"
         found.append(checks.relative(name, start, published, 0.02, source=SANGANI_ACRIVOS))
-    found.append(resistances(macro, shots[-2:], rows[-2:]))
+    if [float(shot["time"]) for shot in shots[-2:]] == [row["time"] for row in rows[-2:]]:
+        found.append(resistances(macro, shots[-2:], rows[-2:]))
+    else:
+        print("the flow is not compared: that takes pictures of the last two windows, see Micro.settings.snapshots")
     checks.save(run / "checks" / "resistances.json", found)
 
 
 def resistances(macro, shots, rows):
     """Return the check of the flow in the last window, which has the permeability of its start."""
     dt = rows[1]["time"] - rows[0]["time"]
-    assert [float(shot["time"]) for shot in shots] == [row["time"] for row in rows], (
-        "a picture of each window is needed"
-    )
+    assert [float(shot["time"]) for shot in shots] == [row["time"] for row in rows], ()
     flow = rows[1]["fluid_left"] / dt / macro["height"]
     shape = macro["elements_x"], macro["elements_y"]
     order = np.lexsort(shots[1]["points"].round(12).T[::-1])  # by x, then by y

@@ -1,4 +1,4 @@
-"""Draw what happened: flow and concentration with the cells, permeability, and the flow in time.   python plot.py RUN
+"""Draw what happened: the flow around the cells at the end, three times, and the flow in time.   python plot.py RUN
 
 Writes RUN/porous-flow.png.
 """
@@ -29,8 +29,8 @@ def main(run):
     figure = plt.figure(figsize=(11, 9), layout="constrained")
     medium, lower = figure.subfigures(2, 1, height_ratios=[1.5, 1])
     draw_medium(medium, macro, shots[-1], fields["Velocity"])
-    left, right = lower.subfigures(1, 2, width_ratios=[1.2, 1])
-    draw_permeability(left, macro, micro, shots)
+    left, right = lower.subfigures(1, 2, width_ratios=[1.6, 1])
+    draw_fields(left, macro, micro, shots)
     draw_flow(right, macro, rows)
     figure.savefig(run / "porous-flow.png", dpi=110)
 
@@ -42,9 +42,9 @@ def on_grid(macro, points, values):
 
 
 def draw_medium(figure, macro, shot, velocity):
-    """Draw every cell where it is on top of the concentration, and the lines that the solution follows."""
+    """Draw cells where they are on top of the concentration, and the lines that the solution follows."""
     hours = float(shot["time"]) / 3600
-    figure.suptitle(f"After {hours:.3g} h: a cell in every element, and the flow", x=0.01, ha="left", fontweight="bold")
+    figure.suptitle(f"After {hours:.3g} h: some of the cells, and the flow", x=0.01, ha="left", fontweight="bold")
     axes = figure.subplots()
     points, box = 1e3 * shot["points"], (0, 1e3 * macro["length"], 0, 1e3 * macro["height"])
     c = on_grid(macro, shot["points"], shot["Concentration"])
@@ -58,21 +58,26 @@ def draw_medium(figure, macro, shot, velocity):
         x, y = np.unique(points[:, 0].round(9)), np.unique(points[:, 1].round(9))
         u, v = np.moveaxis(on_grid(macro, shot["points"], velocity[:, :2]), -1, 0)
         speed = np.hypot(u, v)
+        u[speed < 0.01 * speed.max()] = np.nan  # where pores are closed
         axes.streamplot(x, y, u, v, color="#c8102e", linewidth=0.3 + 1.5 * speed / speed.max(), arrowsize=0.8, zorder=3)
     axes.set(xlim=box[:2], ylim=box[2:], aspect="equal", xlabel="x [mm]", ylabel="y [mm]")
 
 
-def draw_permeability(figure, macro, micro, shots):
-    """Draw the permeability at four times."""
-    figure.suptitle("Permeability over the square of the cell [-]", x=0.01, ha="left", fontweight="bold")
-    shown = [shots[i] for i in np.unique(np.linspace(0, len(shots) - 1, 4).round().astype(int))]
+def draw_fields(figure, macro, micro, shots):
+    """Draw concentration and permeability at three times."""
+    figure.suptitle("Concentration (above) and K / L² of the cells (below)", x=0.01, ha="left", fontweight="bold")
+    shown = [shots[i] for i in np.linspace(0, len(shots) - 1, 4).round().astype(int)[1:]]
     box = (0, 1e3 * macro["length"], 0, 1e3 * macro["height"])
-    axes = figure.subplots(2, 2, sharex=True, sharey=True).ravel()
-    for one, shot in zip(axes, shown, strict=False):
-        K = on_grid(macro, shot["points"], shot["Permeability"][:, 0, 0]) / micro["size"] ** 2
-        image = one.imshow(np.maximum(K, 1e-6), extent=box, origin="lower", cmap="magma", norm=LogNorm(1e-6, 0.02))
-        one.set_title(f"{float(shot['time']) / 3600:.3g} h", fontsize="medium")
-    figure.colorbar(image, ax=axes, shrink=0.9)
+    panels = figure.subplots(2, len(shown), sharex=True, sharey=True)
+    c = [on_grid(macro, shot["points"], shot["Concentration"]) for shot in shown]
+    K = [on_grid(macro, shot["points"], shot["Permeability"][:, 0, 0]) / micro["size"] ** 2 for shot in shown]
+    styles = {"cmap": "viridis", "vmin": np.min(c), "vmax": np.max(c)}, {"cmap": "magma", "norm": LogNorm(1e-6, 0.02)}
+    for row, fields, style in zip(panels, (c, np.maximum(K, 1e-6)), styles, strict=True):
+        for axes, field in zip(row, fields, strict=True):
+            image = axes.imshow(field, extent=box, origin="lower", **style)
+        figure.colorbar(image, ax=row, shrink=0.9)
+    for axes, shot in zip(panels[0], shown, strict=True):
+        axes.set_title(f"{float(shot['time']) / 3600:.3g} h", fontsize="medium")
 
 
 def draw_flow(figure, macro, rows):
