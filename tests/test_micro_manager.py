@@ -11,18 +11,20 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from coupled import ROOT, environment, participant, run, start
+from coupled import ENGINE, ROOT, environment, participant, run, start
 from test_coupling import xml
+from test_resume import CASE as DECAY
+from test_resume import scalebridge, write_case
 
 from adapters import ensemble, trees
 from adapters.coupling import Coupling
-from adapters.micro import MicroError
+from adapters.micro import MicroError, arrays
 from adapters.micro_manager import loading, states
 from adapters.micro_manager.model import FileSettings, MicroManager
 from adapters.micro_manager.objects import _initialized
 from adapters.snapshots import Choice
 from adapters.wiring import CouplingError
-from scalebridge import checks
+from scalebridge import checks, treefile
 from scalebridge.fields import Field
 
 N = 5
@@ -483,3 +485,41 @@ def test_compiled_classes_have_no_signature():
     assert loading.arguments(lambda: None) == 0
     for method, seen in ((max, "Strain"), ({}.update, None)):  # max() is a TypeError
         assert _initialized(SimpleNamespace(initialize=method), {"Strain": 1.0}) == seen
+
+
+@pytest.mark.skipif(ENGINE != "embedded", reason="libprecice cannot go on from a checkpoint")
+def test_checkpoints_and_capsules(tmp_path):
+    """A case that ended early goes on to the same bits; a micro simulation that fails is kept, and fails alone."""
+    folder = tmp_path / "decay"
+    write_case(folder)
+    (folder / "case.yaml").write_text(DECAY.replace("run: following", "run: relaxing"))
+    file = written(folder, macro_domain_bounds=[-1.0, 9.0, -1.0, 9.0])
+    file.write_text(file.read_text().replace("precice-config.xml", "coupling.xml"))
+    (folder / "relaxing.py").write_text(MODULE)
+    (folder / "micro_relaxing.py").write_text((ROOT / "tests/micro_relaxing.py").read_text())
+    every = ("--engine", "embedded", "--checkpoint-every", 2)
+    (folder / "die").touch()
+    assert scalebridge(tmp_path, "run", "decay", *every).returncode == 3
+    (folder / "die").unlink()
+    whole = scalebridge(tmp_path, "run", "decay", *every, "--out", "whole")
+    assert whole.returncode == 0, whole.stdout + whole.stderr
+    gone_on = scalebridge(tmp_path, "run", "--resume", "runs/decay")
+    assert gone_on.returncode == 0, gone_on.stderr
+    ends = [folder / "checkpoints/000006/Micro.1.npz" for folder in (tmp_path / "whole", tmp_path / "runs/decay")]
+    first, second = (dict(arrays(treefile.load(end)["body"]["state"])) for end in ends)
+    assert "state/dict/s/array" in first
+    for name, values in first.items():
+        np.testing.assert_array_equal(values, second[name], err_msg=name)
+
+    text = (folder / "micro_relaxing.py").read_text()
+    line = "        self._count += 1\n"
+    broken = text.replace(line, f"{line}        self._count / (self._count < 4 or self._sim_id != 1)\n")
+    (folder / "micro_relaxing.py").write_text(broken)
+    done = scalebridge(tmp_path, "run", "decay", "--engine", "embedded", "--out", "failed")
+    assert done.returncode == 3
+    assert "the first is row 1 at" in done.stderr
+    (capsule,) = (tmp_path / "failed/Micro/capsules").glob("*-row-1.npz")
+    assert "window-000004" in capsule.name
+    done = scalebridge(tmp_path, "replay", capsule, "--module", "relaxing", "--path", folder)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "reproduced: MicroError: ZeroDivisionError: division by zero" in done.stdout

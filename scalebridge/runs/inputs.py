@@ -31,9 +31,9 @@ def files(case: Case) -> dict[str, Path]:
 
 
 def case_files(case: Case) -> dict[str, Path]:
-    """Return the case file, the XML, the report scripts, Python files beside the case, and what its commands name."""
+    """Return the case file, the XML, report scripts, what its commands name, and Python and JSON files beside it."""
     paths = [case.file, case.coupling, *([case.scaling] if case.scaling else []), *case.report]
-    paths += sorted(case.folder.glob("*.py"))
+    paths += [path for kind in ("*.py", "*.json") for path in sorted(case.folder.glob(kind))]
     paths += [path for each in case.participants for word, path in _programs(case, each) if word]
     return {os.path.relpath(path, case.folder): path for path in paths if path.is_file()}
 
