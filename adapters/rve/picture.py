@@ -73,7 +73,7 @@ def _scatter(axes: Any, one: Property, study: Study) -> None:
         finest = [one.scatter((size, one.resolutions[-1])) for size in one.sizes]
         law = finest[-1] * (np.array(one.sizes) / one.sizes[-1]) ** (-one.dimensions / 2)
         axes.plot(
-            one.sizes, law, "--", color="0.5", label=f"independent parts: size^(-{one.dimensions}/2)", linewidth=1
+            one.sizes, law, "--", color="0.5", label=f"independent parts: size^({-one.dimensions / 2:g})", linewidth=1
         )
         axes.set_yscale("log")
         axes.legend(frameon=False, fontsize="small")

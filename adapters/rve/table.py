@@ -61,7 +61,7 @@ class Study:
             lines += ["", f"**{one.name}**{unit}{what}", "", *markdown.table(head, rows)]
         lines += [
             "",
-            f"± and the error of the mean: {CONFIDENCE:.0%} of the time. Scatter: standard deviation of one volume.",
+            f"± and error of the mean: {percent(CONFIDENCE)} of the time. Scatter: standard deviation of one volume.",
         ]
         return "\n".join(lines) + "\n"
 
