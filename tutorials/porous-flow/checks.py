@@ -51,7 +51,7 @@ def resistances(macro, shots, rows):
     dx = macro["length"] / macro["elements_x"]
     R = macro["viscosity"] * dx / K
     if macro["elements_y"] == 1:
-        pushed = dx * (np.cumsum(closing) - closing / 2)  # by how much the flow in the middle of a cell is more
+        pushed = dx * (np.cumsum(closing) - closing[:, 0] / 2)  # by how much the flow in the middle of a cell is more
         exact = (macro["pressure_drop"] - R[:, 0] @ pushed) / R.sum()
         scale = macro["pressure_drop"] / R.sum() + np.abs(pushed).max()
         source = "pressure drop = sum of mu dx q / K over the column"
