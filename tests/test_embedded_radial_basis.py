@@ -172,6 +172,9 @@ def test_a_point_outside_all_clusters_is_named():
     target = MeshGeometry(np.array([[0.5, 0.5], [9.0, 9.0]]), name="Far")
     with pytest.raises(MappingError, match=r"vertex 1 of mesh Far, at \[9.0, 9.0\], lies in no cluster"):
         mapping.prepare(configure("rbf-pum-direct"), mesh, target)
+    reader = mapping.prepare_reader(configure("rbf-pum-direct"), mesh)
+    with pytest.raises(MappingError, match=r"vertex 1 of the points given, at \[9.0, 9.0\], lies in no cluster"):
+        reader.evaluate(target.vertices, reader.coefficients(np.ones((200, 1))))
 
 
 def test_a_mesh_without_vertices_has_no_clusters():

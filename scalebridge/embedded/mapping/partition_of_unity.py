@@ -42,7 +42,7 @@ class PartitionOfUnity:
         """Cover the mesh with clusters and factorise all their systems once."""
         mesh, points = (target, source) if self._conservative else (source, target)
         blend = self._blend(mesh, points.vertices)
-        evaluation = blend.evaluation(points.vertices, points.name)
+        evaluation = blend.evaluation(points.vertices, f"of mesh {points.name}")
         if self._conservative:
             return _Conservative(sparse.csr_array(evaluation.T), sparse.csr_array(blend.fit.T))
         return _Consistent(evaluation, blend.fit)
@@ -86,13 +86,13 @@ class Blend:
         self._starts = np.concatenate([[0], np.cumsum(self._sizes)])
         self.fit = self._fit_matrix(mesh.name)
 
-    def evaluation(self, points: Floats, name: str) -> sparse.csr_array:
+    def evaluation(self, points: Floats, whose: str) -> sparse.csr_array:
         """Return the matrix (points, coefficients) that evaluates the blend at points (m, dim)."""
         point, cluster, distance = self._balls.pairs(points)
         missing = np.setdiff1d(np.arange(len(points)), point)
         if len(missing):
             raise MappingError(
-                f"vertex {missing[0]} of mesh {name}, at {points[missing[0]].tolist()}, lies in no cluster of the "
+                f"vertex {missing[0]} {whose}, at {points[missing[0]].tolist()}, lies in no cluster of the "
                 "partition-of-unity mapping: the meshes may not match; else increase vertices-per-cluster or "
                 "relative-overlap, or set project-to-input to false"
             )
