@@ -248,6 +248,36 @@ def test_two_implicit_schemes(tmp_path: Path) -> None:
     )
 
 
+def serial(first: str, second: str, kind: str = "serial-explicit") -> str:
+    times = '<max-time-windows value="3" /><time-window-size value="0.5" />'
+    data = f'<exchange data="{first}" mesh="{first}-Mesh" from="{first}" to="{second}" />'
+    return f'<coupling-scheme:{kind}><participants first="{first}" second="{second}" />{times}{data}</coupling-scheme:{kind}>'
+
+
+def ring(*schemes: str) -> str:
+    """Three participants with a data each that the others receive, and some coupling schemes."""
+    names = ("A", "B", "C")
+    lines = ["<precice-configuration>", *(f'<data:scalar name="{n}" />' for n in names)]
+    lines += [f'<mesh name="{n}-Mesh" dimensions="2"><use-data name="{n}" /></mesh>' for n in names]
+    for name in names:
+        others = "".join(f'<receive-mesh name="{n}-Mesh" from="{n}" />' for n in names if n != name)
+        write = f'<write-data name="{name}" mesh="{name}-Mesh" />'
+        lines.append(f'<participant name="{name}"><provide-mesh name="{name}-Mesh" />{others}{write}</participant>')
+    lines += [f'<m2n:sockets acceptor="{a}" connector="{b}" />' for a, b in ("AB", "BC", "AC")]
+    return "\n".join([*lines, *schemes, "</precice-configuration>"])
+
+
+def test_participants_that_wait_for_each_other_in_a_circle(tmp_path: Path) -> None:
+    chain = serial("A", "B"), serial("B", "C")
+    load(tmp_path, ring(*chain, serial("A", "C")))
+    load(tmp_path, ring(*chain, serial("C", "A", "parallel-explicit")))
+    assert findings(tmp_path, ring(serial("C", "A"), *chain)) == [
+        "/case.xml:16: <coupling-scheme:serial-explicit>: nobody can begin: A waits for C waits for B waits for A, "
+        "as the second one of a serial scheme does for the first one; expected first and second exchanged, or a "
+        "parallel scheme, in one of them"
+    ]
+
+
 def test_written_to_a_received_mesh_cannot_be_initialised(tmp_path: Path) -> None:
     text = BASE.replace('<read-data name="Alpha" mesh="Left-Mesh" />', '<write-data name="Alpha" mesh="Left-Mesh" />')
     text = text.replace(

@@ -329,7 +329,7 @@ def read(path: str | Path) -> tuple[Configuration | None, list[Finding]]:
     The rules of the findings tell how far to trust it: after "xml" there is none; after "schema" or "name" parts may be
     missing or refer to nothing; after "value" and "flow" it has everything that the file has.
     """
-    from scalebridge.embedded import elements, reader, references, schema
+    from scalebridge.embedded import elements, order, reader, references, schema
 
     findings = Findings(str(path), "schema")
     try:
@@ -344,6 +344,7 @@ def read(path: str | Path) -> tuple[Configuration | None, list[Finding]]:
     findings.rule = "value"
     configuration = reader.build(node, str(path), findings)
     references.check(configuration, findings)
+    order.check(configuration, findings)
     findings.found.sort(key=lambda f: f.line or 0)
     return configuration, findings.found
 
