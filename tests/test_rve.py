@@ -168,9 +168,20 @@ def test_realisations_come_from_seeds_where_points_change_nothing():
     assert drawn(medium(how="same"), "Share", (1, 2), 5).deterministic((1, 1))
 
 
-def test_no_realisation_of_a_size_is_that_of_another():
-    one, two = (medium().draw(size, 1, 3, REST)["Share"] for size in (1, 2))
-    assert not np.isclose(one, two).any()
+def test_no_realisation_of_a_size_is_that_of_another_and_a_finer_grid_has_the_same():
+    seen = {}
+
+    class Watched(Checkerboard):
+        def start(self, points, controls):
+            seen[self.settings.size, self.settings.fine] = {tuple(point) for point in points}
+            return super().start(points, controls)
+
+    one = Medium(Watched, Board(size=1.0))
+    for size, resolution in ((1, 1), (2, 1), (2, 3)):
+        one.draw(size, resolution, 5, REST)
+    assert len(seen[1, 1]) == 5
+    assert not seen[1, 1] & seen[2, 1]
+    assert seen[2, 1] == seen[2, 3]
 
 
 def test_large_batches_are_solved_in_parts(monkeypatch):
