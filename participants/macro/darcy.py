@@ -16,7 +16,7 @@ grow push out what was in their place. Grains that grow by d(1 - phi) take up c_
 phi c + (1 - phi) c_s. Dispersion is left out.
 
 Backward Euler in time, with K and D of the start of the step: when pores close, K falls by orders of magnitude, and so
-flow and growth would chase each other in a step. Raviart-Thomas elements of lowest order for q with constants for p: the
+flow and growth would chase each other in a step. Raviart-Thomas elements of lowest order for q, constants for p: the
 volume is conserved in every element. c is constant in elements; q carries the c of the element that it comes from
 (upwind), and D drives it from middle to middle with the resistances of both halves (two-point flux, of which n . D n
 counts).

@@ -91,7 +91,7 @@ def _table(path: Path) -> Arrays:
 
 def _npz(path: Path) -> Arrays:
     """Read a snapshot: what is called `points` (n, d), `volumes` (m,) and `time` says where and when the rest is."""
-    with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:  # np.load leaves a bad file open
+    with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:  # else it stays open
         values = {name: file[name] for name in file.files}
     time = values.pop("time") if values.get("time", _NOTHING).ndim == 0 else None
     geometry = {name: values.pop(name) for name in ("points", "volumes") if name in values}

@@ -101,7 +101,7 @@ def unpacked(file: Path) -> int:
 def load(file: Path, names: Sequence[str] | None = None) -> dict[str, NDArray[np.generic]]:
     """Return the arrays of numbers of an .npz file; none of a file that is none. Nothing is unpickled."""
     try:
-        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as archive:  # np.load leaves a bad file open
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as archive:  # else it stays open
             return {n: archive[n] for n in archive.files if names is None or n in names}
     except (OSError, ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, MemoryError):
         return {}  # such a file is none
