@@ -32,15 +32,16 @@ def main(arguments: list[str]) -> int:
     results = _runs(given.runs, given.seed, given.engine)
     text = table(results, f"{os.cpu_count()} processors, Python {platform.python_version()}, seed {given.seed}")
     print(text, flush=True)
-    if given.table is not None:
-        given.table.write_text(text, encoding="utf-8")
     broken = [result for result in results if result.problems]
     for result in broken:
         print(f"\n{result.plan}: {'; '.join(result.problems)}\n{result.message}")
-    status = subprocess.run(
-        [sys.executable, "-m", "tests.mutations", str(given.mutations), str(given.seed)], cwd=ROOT, check=False
-    )
-    return 1 if broken or status.returncode else 0
+    command = [sys.executable, "-m", "tests.mutations", str(given.mutations), str(given.seed)]
+    mutated = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+    print(mutated.stdout)
+    if given.table is not None:
+        told = mutated.stdout.strip().replace("\n", "; ")
+        given.table.write_text(f"# The last result\n\n{text}\n{told}.\n", encoding="utf-8")
+    return 1 if broken or mutated.returncode else 0
 
 
 def _runs(count: int, seed: int, engine: str) -> list[Result]:
