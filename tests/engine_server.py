@@ -41,7 +41,7 @@ class Server:
         self._process = process
 
     def run(self, folder: Path, programs: Mapping[str, Sequence[object]], limit: float = 60.0) -> dict[str, Ended]:
-        """Run programs in `folder` until all have ended."""
+        """Run programs in `folder` until all have ended, and tell of each in the order given."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         commands = {name: [str(part) for part in program] for name, program in programs.items()}
@@ -49,10 +49,7 @@ class Server:
         self._process.stdin.write(json.dumps(job) + "\n")
         self._process.stdin.flush()
         answer = json.loads(self._process.stdout.readline())
-        return {
-            name: Ended(status, seconds, (folder / f"{name}.out").read_text())
-            for name, (status, seconds) in answer.items()
-        }
+        return {name: Ended(*answer[name], (folder / f"{name}.out").read_text()) for name in programs}
 
 
 @contextmanager
