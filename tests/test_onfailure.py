@@ -230,7 +230,8 @@ def test_a_run_that_went_on_says_so_in_its_last_lines(folder):
     load(folder, "[{retry: {halvings: 2}}, {model: {run: steady}}]")
     done = command(folder, "run", "brittle", "--engine", ENGINE)
     assert done.returncode == 0, done.stderr
-    *_, failed, used, kept = done.stdout.splitlines()
+    lines = done.stdout.splitlines()
+    failed, used, kept, *_ = lines[next(i for i, line in enumerate(lines) if "FAILED in the run" in line) :]
     run = folder.parent / "runs/brittle"
     count = "1 in 3 time windows, 3 times, 3 of these in the last iteration"
     assert failed == f"Micro: 1 of 3 micro simulations FAILED in the run ({count})"

@@ -69,35 +69,6 @@ def schemes_end_once(view: View) -> Iterator[Finding]:
             yield view.hint(scheme.line, _key(scheme), message, fix="Remove the one that is not meant")
 
 
-def participants_do_not_wait_in_a_circle(view: View) -> Iterator[Finding]:
-    """Serial schemes do not close a circle in which every participant waits for the one before."""
-    after: dict[str, set[str]] = {}
-    for scheme in view.configuration.schemes:
-        if not scheme.serial or len(scheme.participants) != 2:
-            continue
-        first, second = scheme.participants
-        path = _path(after, second, first)
-        after.setdefault(first, set()).add(second)
-        if path is not None:
-            circle = " waits for ".join([second, *reversed(path)])
-            message = f"the serial schemes close a circle: {circle}, and nobody can begin"
-            fix = "Make one of the schemes parallel, or swap first and second in one of them"
-            yield view.error(scheme.line, _key(scheme), message, fix=fix)
-
-
-def _path(after: dict[str, set[str]], start: str, end: str) -> list[str] | None:
-    """Return the participants from `start` to `end`, each second in a scheme with the one before, or None."""
-    paths, seen = [[start]], {start}
-    while paths:
-        path = paths.pop(0)
-        if path[-1] == end:
-            return path
-        for name in sorted(after.get(path[-1], set()) - seen):
-            seen.add(name)
-            paths.append([*path, name])
-    return None
-
-
 def data_have_a_value_at_the_start(view: View) -> Iterator[Finding]:
     """Who computes first has been given values: without initialize="true" data are zero until the partner computes."""
     for scheme, exchange in view.exchanges():
@@ -186,7 +157,6 @@ RULES = (
     implicit_schemes_have_a_limit,
     windows_fit_the_end,
     schemes_end_once,
-    participants_do_not_wait_in_a_circle,
     data_have_a_value_at_the_start,
     substeps_are_of_use,
     explicit_windows_hold_implicit_ones,
