@@ -35,7 +35,7 @@ CONFIG = """<precice-configuration>
 """
 
 PROGRAM = """
-import resource, sys
+import resource, sys, time
 import numpy as np
 import precice
 name, n = sys.argv[1], int(sys.argv[2])
@@ -53,6 +53,7 @@ p.initialize()
 if name == "Two":
     ids, _ = p.get_mesh_vertex_ids_and_coordinates("M")
 mine, theirs = ("A", "B") if name == "One" else ("B", "A")
+time.sleep(1.0)  # the partner has taken the mesh by then; a message that waits to be taken is one more
 values, seen, sizes = np.ones(n), np.ones(n), [resident()]
 count = 0
 while p.is_coupling_ongoing():
