@@ -56,7 +56,7 @@ def scaled(case: Case[Any], model: MicroModel) -> MicroModel:
     if case.scaling is None:
         return model
     reads, writes = coupled(case)
-    return ScaledModel(model, scaling_config.load(case.scaling).of(reads, writes))
+    return ScaledModel(model, scaling_config.load(case.scaling).of(reads, writes), case.seed)
 
 
 def coupled(case: Case[Any]) -> tuple[set[str], set[str]]:

@@ -17,7 +17,7 @@ from scalebridge.fields import Field
 
 type Array = NDArray[Any]
 type State = Mapping[str, State | Array]
-type Values = Mapping[str, Array]
+type Values = Mapping[str, Any]  # arrays; of fields per="spikes", adapters.spikes.Spikes
 
 
 class MicroError(RuntimeError):
@@ -56,6 +56,8 @@ class MicroModel(Protocol):
     ----------
     controls : what drives it, in its own terms.
     observables : what can be seen of it; ``per="grid"`` ones have shape (n, *cell_shape), tensor axes last.
+        ``per="window"`` ones have shape (n, k) with k as in the controls. Who has ``per="spikes"`` fields, which are
+        `adapters.spikes.Spikes`, has `neurons`, the number of neurons of each population.
     """
 
     controls: dict[str, Field]
@@ -72,6 +74,14 @@ class MicroModel(Protocol):
         Raises MicroError, or anything else, where some of the rows cannot be solved; NaN in a row says the same.
         """
         ...
+
+
+def repeatable(model: MicroModel) -> bool:
+    """Whether a model can solve from any of its states, not only from the one that it gave last.
+
+    A simulator that keeps a memory which it cannot hand out has a class attribute ``repeatable = False``.
+    """
+    return bool(getattr(model, "repeatable", True))
 
 
 @runtime_checkable

@@ -6,8 +6,10 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from scalebridge.findings import one_of
+
 RANKS = (0, 1, 2)
-PLACES = ("point", "grid")
+PLACES = ("point", "grid", "window", "spikes")
 
 
 @dataclass(frozen=True)
@@ -19,8 +21,11 @@ class Field:
     unit : unit in pint's notation, "1" for a pure number.
     rank : 0 scalar, 1 vector, 2 tensor.
     symmetric : whether a tensor of rank 2 is symmetric (and travels as its upper triangle); else meaningless.
-    per : "point" for one value per simulation, "grid" for one value per cell of the micro volume.
+    per : "point" for one value per simulation, "grid" for one value per cell of the micro volume, "window" for one
+        value for each of the equal parts of a time window, "spikes" for the times at which the neurons of a population
+        have fired in it.
     help : what it is, for people.
+    optional : a control that may get no value: what drives the micro model otherwise is enough.
     """
 
     unit: str
@@ -28,6 +33,7 @@ class Field:
     symmetric: bool = True
     per: str = "point"
     help: str = ""
+    optional: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.unit, str) or not self.unit.strip():
@@ -35,7 +41,9 @@ class Field:
         if self.rank not in RANKS:
             raise ValueError(f"rank of a field is 0, 1 or 2, not {self.rank!r}")
         if self.per not in PLACES:
-            raise ValueError(f"a field is per 'point' or per 'grid', not per {self.per!r}")
+            raise ValueError(f"what a field is per is {one_of(PLACES)}, not {self.per!r}")
+        if self.rank and self.per in PLACES[2:]:
+            raise ValueError(f"a field per '{self.per}' is a scalar, not of rank {self.rank}")
 
     def to_json(self) -> dict[str, Any]:
         """Return the field as a JSON object."""

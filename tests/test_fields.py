@@ -27,7 +27,8 @@ def test_data_names_of_tensors_run_row_by_row():
     [
         ({"unit": " "}, "a field needs a unit"),
         ({"unit": "K", "rank": 3}, "rank of a field is 0, 1 or 2, not 3"),
-        ({"unit": "K", "per": "cell"}, "per 'point' or per 'grid', not per 'cell'"),
+        ({"unit": "K", "per": "cell"}, "per is one of grid, point, spikes, window, not 'cell'"),
+        ({"unit": "Hz", "rank": 1, "per": "window"}, "a field per 'window' is a scalar, not of rank 1"),
     ],
 )
 def test_refusals(arguments, message):

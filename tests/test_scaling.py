@@ -212,7 +212,7 @@ def test_a_model_without_pictures_and_audits():
 
 def test_uniform_fills_the_grid_of_a_control_that_has_one():
     vector = np.array([[1.0, 2.0], [3.0, 4.0]])
-    spread = Uniform().downscale(vector, (4, 5))
+    spread, _ = Uniform().downscale(vector, {}, 1.0, (4, 5))
     assert spread.shape == (2, 4, 5, 2)
     np.testing.assert_array_equal(spread.mean(axis=(1, 2)), vector)
     np.testing.assert_array_equal(spread.std(axis=(1, 2)), 0)

@@ -88,7 +88,7 @@ class Program:
             return model
         file = folder / "scaling.xml"
         file.write_text(self.scaling, encoding="utf-8")
-        return ScaledModel(model, scaling_config.load(file).of(set(self.reads), set(self.writes)))
+        return ScaledModel(model, scaling_config.load(file).of(set(self.reads), set(self.writes)), self.seed)
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ class Medium:
         if list(edges[0]) != due[0] or not np.allclose(edges[1], due[1], rtol=1e-9):
             message = f"{self.name} gives {_text(*edges)} at size {size}, resolution {resolution}"
             raise SizeError(f"{message}; expected {_text(*due)}")
-        return model if self.scaling is None else ScaledModel(model, self.scaling)
+        return model if self.scaling is None else ScaledModel(model, self.scaling, self.seed)
 
     def draw(self, size: int, resolution: int, realisations: int, conditions: Conditions) -> dict[str, Array]:
         """Return what `realisations` volumes are worth, (realisations, ...) by the names of the data, in wire units.

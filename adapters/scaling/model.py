@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
 from adapters.micro import Array, Audited, MicroModel, Pictured, State, Values
 from adapters.scaling.config import Entry, Scaling
 from adapters.scaling.protocol import Downscale, Memory, ScalingError, Upscale
+from adapters.spikes import Spikes
 from scalebridge.checks import Check
 from scalebridge.fields import Field
 from scalebridge.findings import Findings
@@ -24,8 +26,9 @@ class ScaledModel:
 
     Parameters
     ----------
-    model : the micro model.
+    model : the micro model. If its fields are spikes it has `neurons`, the number of neurons of each population.
     scaling : the elements that concern it (`Scaling.of`).
+    seed : seed of all random numbers of the maps.
 
     Raises
     ------
@@ -33,8 +36,8 @@ class ScaledModel:
         If an element and the model do not fit: field, shape, unit, or a control without a value.
     """
 
-    def __init__(self, model: MicroModel, scaling: Scaling) -> None:
-        self.model, self.scaling = model, scaling
+    def __init__(self, model: MicroModel, scaling: Scaling, seed: int = 0) -> None:
+        self.model, self.scaling, self.seed = model, scaling, seed
         self.cell_shape: tuple[int, ...] = tuple(getattr(model, "cell_shape", ()))
         self.cell_size: tuple[float, ...] = tuple(getattr(model, "cell_size", ()))
         findings = Findings(scaling.file)
@@ -42,26 +45,33 @@ class ScaledModel:
         self.controls = self._fields(scaling.down, model.controls, "control", findings)
         self.observables = self._fields(scaling.up, model.observables, "observable", findings)
         for name in model.controls.keys() - {entry.field for entry in scaling.down}:
-            findings.add(None, "<scaling>", f"control '{name}' of the micro model gets no value")
+            if not model.controls[name].optional:
+                findings.add(None, "<scaling>", f"control '{name}' of the micro model gets no value")
         findings.raise_if_any()
 
     def start(self, points: Array, controls: Values) -> State:
         """Return the state of n simulations at `points` (n, dim) [m]; controls in wire units, (n, ...)."""
         n = len(points)
-        memories = {
-            entry.data: entry.map.start(self.model.observables[entry.field], n, self.cell_shape)
-            for entry in self.scaling.up
+        memories: dict[str, Memory] = {
+            entry.data: entry.map.start(self.model.controls[entry.field], points, self.seed)
+            for entry in self.scaling.down
         }
-        return {"model": self.model.start(points, self._downscale(controls)), "maps": memories}
+        seen, _ = self._downscale(memories, controls, 0.0)
+        for entry in self.scaling.up:
+            field = self.model.observables[entry.field]
+            memories[entry.data] = entry.map.start(field, n, self._cells(field))
+        return {"model": self.model.start(points, seen), "maps": memories}
 
     def solve(self, state: State, controls: Values, dt: float) -> tuple[State, dict[str, Array]]:
         """Advance by `dt` [s]; return the new state and the observables in wire units, (n, ...)."""
-        inner, seen = self.model.solve(_group(state, "model"), self._downscale(controls), dt)
-        memories: dict[str, Memory] = {}
+        known = {entry.data: _memory(state, entry.data) for entry in self.scaling.down}
+        driven, memories = self._downscale(known, controls, dt)
+        inner, seen = self.model.solve(_group(state, "model"), driven, dt)
+        parts = next((np.shape(controls[name])[1] for name, f in self.controls.items() if f.per == "window"), 1)
         observables: dict[str, Array] = {}
         for entry in self.scaling.up:
             memory = _memory(state, entry.data)
-            values, memories[entry.data] = self._upscale(entry, seen, memory)
+            values, memories[entry.data] = self._upscale(entry, seen, memory, parts)
             observables[entry.data] = self._conversions[entry.data](values)
         return {"model": inner, "maps": memories}, observables
 
@@ -74,34 +84,55 @@ class ScaledModel:
         found: list[Check] = []
         if isinstance(self.model, Audited):
             found += self.model.audit(_group(before, "model"), _group(after, "model"))
-        for entry in self.scaling.up:
-            unit = self.model.observables[entry.field].unit
-            checks = entry.map.audit(_memory(after, entry.data), unit)
+        ends = [(entry, self.model.controls) for entry in self.scaling.down]
+        for entry, fields in [*ends, *((entry, self.model.observables) for entry in self.scaling.up)]:
+            checks = entry.map.audit(_memory(after, entry.data), fields[entry.field].unit)
             found += [replace(check, name=f"{entry.data}: {check.name}") for check in checks]
         return found
 
-    def _downscale(self, controls: Values) -> dict[str, Array]:
-        """Return the model's controls in its own units."""
-        result = {}
+    def _downscale(
+        self, known: Mapping[str, Memory], controls: Values, dt: float
+    ) -> tuple[dict[str, Any], dict[str, Memory]]:
+        """Return the model's controls in its own units, and the new memories of the maps."""
+        result, memories = {}, {}
         for entry in self.scaling.down:
             field = self.model.controls[entry.field]
             values = self._conversions[entry.data](np.asarray(controls[entry.data], dtype=np.float64))
-            result[entry.field] = entry.map.downscale(values, self.cell_shape if field.per == "grid" else ())
-        return result
+            with self._naming(entry, "to"):
+                down = entry.map.downscale(values, known[entry.data], dt, self._cells(field))
+            result[entry.field], memories[entry.data] = down
+        return result, memories
 
-    def _upscale(self, entry: Entry[Upscale], seen: Values, memory: Memory) -> tuple[Array, Memory]:
+    def _upscale(self, entry: Entry[Upscale], seen: Values, memory: Memory, parts: int) -> tuple[Array, Memory]:
         """Return what the map makes of an observable, in its own unit, and its new memory."""
         field = self.model.observables[entry.field]
-        values = np.asarray(seen[entry.field])
-        grid = self.cell_shape if field.per == "grid" else ()
-        if values.ndim != 1 + len(grid) + field.rank or values.shape[1 : 1 + len(grid)] != grid:
-            shape = ", ".join(["n", *map(str, grid), *("d",) * field.rank])
-            raise ScalingError(f"'{entry.field}' is declared of shape ({shape}), the micro model gave {values.shape}")
-        try:
+        values: Any = seen[entry.field]
+        if field.per == "spikes" and isinstance(values, Spikes):
+            values = values.divided(parts)
+        else:
+            values, shape = np.asarray(values), ["n"]
+            grid = self._cells(field)
+            shape += [*map(str, grid), *("k",) * (field.per == "window"), *("d",) * field.rank]
+            if field.per == "spikes" or values.ndim != len(shape) or values.shape[1 : 1 + len(grid)] != grid:
+                wanted = "as spikes" if field.per == "spikes" else f"of shape ({', '.join(shape)})"
+                raise ScalingError(f"'{entry.field}' is declared {wanted}, the micro model gave {values.shape}")
+        with self._naming(entry, "from"):
             return entry.map.upscale(values, memory, self.cell_size)
+
+    def _cells(self, field: Field) -> tuple[int, ...]:
+        """Return over what a field spreads at each point: the grid, the neurons, or nothing."""
+        if field.per == "spikes":
+            return (int(getattr(self.model, "neurons")),)  # noqa: B009 - only models with spikes have neurons
+        return self.cell_shape if field.per == "grid" else ()
+
+    @contextmanager
+    def _naming(self, entry: Entry[Any], end: str) -> Iterator[None]:
+        """Say of an error which element it belongs to."""
+        try:
+            yield
         except ScalingError as error:
-            place = f"{self.scaling.file}:{entry.line}"
-            raise ScalingError(f"{entry.data} ({place}), from '{entry.field}': {error.message}", error.rows) from error
+            place = f"{entry.data} ({self.scaling.file}:{entry.line}), {end} '{entry.field}'"
+            raise ScalingError(f"{place}: {error.message}", error.rows) from error
 
     def _fields(
         self,
