@@ -23,6 +23,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from adapters import signals
 from adapters.case import Case
 from adapters.keeping import Keepable, keeper
 from adapters.mesh import CouplingMesh
@@ -92,8 +93,7 @@ class Coupling:
         points : (n, d) coordinates [m]; with d less than the dimensions of the coupling mesh the rest is zero.
         edges, triangles : (m, 2), (m, 3) indices of points, given on to mappings that need them.
         """
-        self.wiring.require_provided(name)
-        dimensions = self.participant.get_mesh_dimensions(name)
+        dimensions = self._dimensions(name)
         given = np.asarray(points, dtype=np.float64)
         if given.ndim != 2 or given.shape[1] > dimensions:
             raise CouplingError(
@@ -114,19 +114,61 @@ class Coupling:
         self.meshes[name] = CouplingMesh(self.participant, self.wiring, name, padded, ids)
         return self.meshes[name]
 
-    def receive(self, name: str, region: Sequence[tuple[float, float]] | None = None) -> CouplingMesh:
+    def provide_signals(self, name: str, places: ArrayLike, samples: int) -> CouplingMesh:
+        """Tell preCICE the vertices of a mesh of signals, whose fields have values (n, samples), see `signals`.
+
+        Parameters
+        ----------
+        places : (n, d) where the signals are, in fewer dimensions than the mesh has.
+        samples : number of equal parts of a time window at whose ends the signals are sampled.
+        """
+        dimensions, window = self._dimensions(name), self._require_equal_windows(name)
+        vertices = signals.vertices(places, samples, window, dimensions)
+        ids = np.asarray(self.participant.set_mesh_vertices(name, vertices))
+        self.meshes[name] = CouplingMesh(self.participant, self.wiring, name, vertices, ids, signals=True)
+        return self.meshes[name]
+
+    def _dimensions(self, name: str) -> int:
+        """Return the number of dimensions of a mesh that this participant provides."""
+        self.wiring.require_provided(name)
+        return int(self.participant.get_mesh_dimensions(name))
+
+    def _require_equal_windows(self, name: str) -> float:
+        """Return the length of the time windows [s]; raise CouplingError where it is not the same for all."""
+        size, windows = self.window_size, self.end / (self.window_size or 1.0)
+        if size is None or (math.isfinite(windows) and abs(windows - round(windows)) > 1e-6):
+            found = "the first participant sets it" if size is None else f"{self.end:g} s are {windows:g} windows"
+            raise CouplingError(f"{self.wiring.file}: the signals on {name} need windows of one length, but {found}")
+        if self.max_dt < size * (1 - 1e-9):
+            raise CouplingError(
+                f"{self.case.name}: the signals on {name} are those of a whole window of {size:g} s, which cannot be "
+                f"divided into steps of at most {self.max_dt:g} s"
+            )
+        return size
+
+    def receive_signals(self, name: str) -> CouplingMesh:
+        """Work on a mesh of signals that another participant provides; its places are known after `start`."""
+        self._require_equal_windows(name)
+        if isinstance(self.participant, Shared):
+            self.participant.signals.add(name)
+        return self.receive(name, signals=True)
+
+    def receive(
+        self, name: str, region: Sequence[tuple[float, float]] | None = None, *, signals: bool = False
+    ) -> CouplingMesh:
         """Work on the points of a mesh that another participant provides; they are known after `start`.
 
         Parameters
         ----------
         region : (least, largest) coordinate in each dimension [m]; None for the whole mesh.
+        signals : the mesh is one of signals, see `receive_signals`.
         """
         self.wiring.require_access(name)
         dimensions = self.participant.get_mesh_dimensions(name)
         box = [(-EVERYWHERE, EVERYWHERE)] * dimensions if region is None else region
         self.participant.set_mesh_access_region(name, [float(x) for ends in box for x in ends])
         nowhere = np.zeros((0, dimensions)), np.zeros(0, dtype=np.int32)
-        self.meshes[name] = CouplingMesh(self.participant, self.wiring, name, *nowhere, direct=True)
+        self.meshes[name] = CouplingMesh(self.participant, self.wiring, name, *nowhere, direct=True, signals=signals)
         return self.meshes[name]
 
     def start(self) -> None:
@@ -272,6 +314,11 @@ class Coupling:
     def resumed(self) -> bool:
         """Whether the run goes on from a checkpoint: the state that is given to `steps` is not the first one."""
         return self._restart.memory is not None
+
+    @property
+    def checkpointed(self) -> bool:
+        """Whether checkpoints are written, or the run goes on from one."""
+        return self._restart.on or self.resumed
 
     def remember(self, name: str, thing: Keepable) -> None:
         """Make `thing`, which has `save()` and `restore(value)`, part of the checkpoints of the run.

@@ -23,7 +23,7 @@ from adapters.failing.capsules import Capsules
 from adapters.failing.guarded import Guarded
 from adapters.failing.tally import FAILED
 from adapters.mesh import CouplingMesh, Received
-from adapters.micro import Array, MicroModel, OneByOne, State
+from adapters.micro import Array, MicroModel, OneByOne, State, repeatable
 from adapters.ranks import Rows, world
 from adapters.scaling import config as scaling_config
 from adapters.scaling.model import ScaledModel
@@ -47,7 +47,8 @@ def run(case: Case[Any], model: MicroModel, keep: Choice | None = None) -> None:
     plain = _plain(model)
     max_dt = plain.max_dt if isinstance(plain, OneByOne) else math.inf
     with Coupling(case.for_fields(model.controls, model.observables), comm, shared=True, max_dt=max_dt) as coupling:
-        mesh = coupling.receive(_mesh(coupling, model))
+        name = _mesh(coupling, model)
+        mesh = coupling.receive_signals(name) if _signals(coupling, model) else coupling.receive(name)
         Ensemble(coupling, mesh, model, comm, keep or Choice()).run()
 
 
@@ -96,6 +97,7 @@ class Ensemble:
             raise CouplingError(f"{coupling.case.name} runs on {ranks} ranks, but {mesh.name} has only {n} points")
         if isinstance(plain := _plain(model), OneByOne):
             plain.first_row = self.rows.first
+        _require_repeatable(coupling, model)
         self.guarded = self._guard(coupling.case)
         self.snapshots = Snapshots(coupling.case.output, model, self.rows, coupling.windows, keep)
         coupling.remember("snapshots", self.snapshots)
@@ -235,6 +237,38 @@ def _mesh(coupling: Coupling, model: MicroModel) -> str:
             f'needs exactly one <receive-mesh ... api-access="true" />; found {found}'
         )
     return received[0]
+
+
+def _require_repeatable(coupling: Coupling, model: MicroModel) -> None:
+    """Raise CouplingError where states are gone back to, and the simulator of the model cannot do that."""
+    if repeatable(model):
+        return
+    name, kind = coupling.case.name, type(_plain(model)).__name__
+    if not coupling.wiring.explicit:
+        raise CouplingError(
+            f"{coupling.wiring.file}: {name} runs {kind}, whose simulator cannot go back to the start of a window, so "
+            "no window can be iterated: use an explicit coupling scheme"
+        )
+    if coupling.checkpointed:
+        raise CouplingError(f"{name} runs {kind}, whose simulator cannot be saved: checkpoints of it are not possible")
+    if coupling.case.handout.on_failure:
+        raise CouplingError(f"{name} runs {kind}, whose simulator cannot solve anything again: remove its on-failure")
+
+
+def _signals(coupling: Coupling, model: MicroModel) -> bool:
+    """Say whether what is exchanged are signals over the windows."""
+    places = {name: field.per for name, field in (*model.controls.items(), *model.observables.items())}
+    if spikes := [name for name, per in places.items() if per == "spikes"]:
+        raise CouplingError(f"{coupling.case.name}: spikes travel as rates only: map {spikes[0]} in a scaling file")
+    if "window" not in places.values():
+        return False
+    if others := [name for name, per in places.items() if per != "window"]:
+        these = next(name for name, per in places.items() if per == "window")
+        raise CouplingError(
+            f"{coupling.case.name}: {these} is a signal over the time window and {others[0]} is not, but both are on "
+            "one mesh: its vertices are either the samples of signals or points"
+        )
+    return True
 
 
 def _require_initial(coupling: Coupling, mesh: CouplingMesh, name: str, field: Received) -> None:

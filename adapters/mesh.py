@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from adapters import tensors
+from adapters.signals import samples_of
 from adapters.step import Step
 from adapters.wiring import Channel, CouplingError, Wiring
 
@@ -26,20 +27,29 @@ class CouplingMesh:
     Attributes
     ----------
     points : (n, dim) coordinates [m]; none before the start for a mesh that is received.
-    ids : (n,) names of the vertices in preCICE.
+    ids : (n,) names of the vertices in preCICE; (n * k,) of a mesh of signals, see `adapters.signals`.
     direct : the mesh belongs to another participant, and its points are worked on as they are.
+    samples : k of a mesh of signals, whose fields have values (n, k); 0 of all others.
     time : start of the step in progress [s].
     """
 
     def __init__(
-        self, participant: Any, wiring: Wiring, name: str, points: Array, ids: NDArray[Any], direct: bool = False
+        self,
+        participant: Any,
+        wiring: Wiring,
+        name: str,
+        vertices: Array,
+        ids: NDArray[Any],
+        *,
+        direct: bool = False,
+        signals: bool = False,
     ) -> None:
         self.participant = participant
         self.wiring = wiring
         self.name = name
-        self.points = points
-        self.ids = ids
         self.direct = direct
+        self.signals = signals
+        self._place(vertices, ids)
         self.open = False  # whether there is anything to read yet
         self.time = 0.0
         self.received: dict[str, Received] = {}
@@ -65,11 +75,25 @@ class CouplingMesh:
         """Learn the points of a mesh that was received just now; on the others tell who follows what is sent."""
         self.open = True
         if self.direct:
-            self.ids, self.points = self.participant.get_mesh_vertex_ids_and_coordinates(self.name)
+            ids, vertices = self.participant.get_mesh_vertex_ids_and_coordinates(self.name)
+            self._place(vertices, ids)
             return
         for field in self.sent.values():
             for changed in field.on_change:
                 changed()
+
+    def _place(self, vertices: Array, ids: NDArray[Any]) -> None:
+        """Take the vertices (m, dim) that the mesh has."""
+        self.vertices, self.ids, self.samples = vertices, ids, 0
+        self.points = vertices
+        if self.signals:
+            self.samples = samples_of(vertices, self.name, self.wiring.horizon()[2])
+            self.points = vertices[:: self.samples]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Over what the values of a field spread: (n,), of a mesh of signals (n, k)."""
+        return (len(self.points), self.samples) if self.signals else (len(self.points),)
 
     def refresh(self, step: Step, remaining: float) -> None:
         """Read every field for a step, with `remaining` left in the window [s]."""
@@ -117,7 +141,7 @@ class CouplingMesh:
         wrong = ~np.isfinite(values.reshape(len(values), -1)).all(axis=1)
         first = int(np.argmax(wrong))
         kind = "NaN" if np.isnan(values[first]).any() else "infinite value"
-        place = ", ".join(f"{x:g}" for x in self.points[first])
+        place = ", ".join(f"{x:g}" for x in self.vertices[first])
         others = f" and {wrong.sum() - 1} more" if wrong.sum() > 1 else ""
         raise CouplingError(
             f"{kind} in {data} at point {first} ({place}){others} of {self.name}, time {time:g} s, written by {writer}"
@@ -147,7 +171,7 @@ class Received:
     @property
     def values(self) -> Array:
         """(n, ...) at the end of the step, in the participant's unit; zero before the first step."""
-        return np.zeros((len(self.mesh.ids), *self.channel.shape)) if self._values is None else self._values
+        return np.zeros((*self.mesh.shape, *self.channel.shape)) if self._values is None else self._values
 
     @property
     def old(self) -> Array:
@@ -200,7 +224,7 @@ class Received:
         wire = {name: self._read_one(name, relative_time) for name in channel.carriers}
         values = tensors.unpack(channel.name, channel.field, wire, channel.dimension, channel.carriers)
         mesh.check(channel.name, values, mesh.time + relative_time, channel.writer)
-        return channel.conversion(values)
+        return channel.conversion(values.reshape(*mesh.shape, *channel.shape))
 
     def _read_one(self, name: str, relative_time: float) -> Array:
         values: Array = self.mesh.participant.read_data(self.mesh.name, name, self.mesh.ids, relative_time)
@@ -231,20 +255,21 @@ class Sent:
         """Send what the source holds now, which is valid at `time` [s]."""
         mesh, channel = self.mesh, self.channel
         self._values = self._evaluate()
-        mesh.check(channel.name, self._values, time, channel.writer)
-        for name, values in tensors.pack(
-            channel.name, channel.field, channel.conversion(self._values), channel.carriers
-        ).items():
+        flat = self._values.reshape(len(mesh.ids), *channel.shape)
+        mesh.check(channel.name, flat, time, channel.writer)
+        packed = tensors.pack(channel.name, channel.field, channel.conversion(flat), channel.carriers)
+        for name, values in packed.items():
             mesh.participant.write_data(mesh.name, name, mesh.ids, values)
         for changed in self.on_change:
             changed()
 
     def _evaluate(self) -> Array:
         values = np.array(self.source() if callable(self.source) else self.source, dtype=np.float64)
-        expected = (len(self.mesh.ids), *self.channel.shape)
+        expected = (*self.mesh.shape, *self.channel.shape)
         if values.shape != expected:
+            each = f"for each point and each of {self.mesh.samples} samples" if self.mesh.signals else "for each point"
             raise CouplingError(
                 f"{self.channel.writer} gave {self.channel.name} on {self.mesh.name} as an array of shape "
-                f"{values.shape}; expected {expected}: one value of shape {self.channel.shape} for each point"
+                f"{values.shape}; expected {expected}: one value of shape {self.channel.shape} {each}"
             )
         return values

@@ -81,7 +81,7 @@ def repeatable(model: MicroModel) -> bool:
 
     A simulator that keeps a memory which it cannot hand out has a class attribute ``repeatable = False``.
     """
-    return bool(getattr(model, "repeatable", True))
+    return bool(getattr(getattr(model, "model", model), "repeatable", True))
 
 
 @runtime_checkable

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from adapters.signals import samples_of
+
 type Ids = NDArray[np.int32]
 type Array = NDArray[np.float64]
 
@@ -124,6 +126,7 @@ class Shared:
         self.double = MPI.DOUBLE
         self.counts: dict[str, NDArray[np.intp]] = {}  # rows of each rank, by mesh
         self.ids: dict[str, Ids] = {}  # all vertices of a mesh, on rank 0
+        self.signals: set[str] = set()  # meshes whose vertices belong together by place
 
     def _ask(self, method: str, *arguments: Any) -> float:
         answer = np.zeros(1)
@@ -184,7 +187,9 @@ class Shared:
             self.ids[mesh] = np.asarray(ids, dtype=np.int32)
             points[:] = coordinates
         self.comm.Bcast(points)
-        rows = [range(n)[share(n, rank, self.comm.size)] for rank in range(self.comm.size)]
+        k = samples_of(points, mesh) if mesh in self.signals else 1
+        shares = [share(n // k, rank, self.comm.size) for rank in range(self.comm.size)]
+        rows = [range(n)[mine.start * k : mine.stop * k] for mine in shares]
         self.counts[mesh] = np.array([len(r) for r in rows])
         mine = rows[self.comm.rank]
         return np.arange(mine.start, mine.stop, dtype=np.int32), points[mine.start : mine.stop]

@@ -104,6 +104,11 @@ class Wiring:
         return "gives" if any(exchange.sender == self.name for exchange in late) else "takes"
 
     @property
+    def explicit(self) -> bool:
+        """Whether no window is iterated: what is sent at the end of one is received at the start of the next."""
+        return not any(scheme.implicit for scheme in self.config.schemes_of(self.name))
+
+    @property
     def left_by_iterations(self) -> float:
         """The largest relative change of data that the iterations of a window may leave; 0 where none is limited."""
         measures = [m for scheme in self.config.schemes_of(self.name) for m in scheme.measures]

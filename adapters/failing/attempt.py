@@ -89,7 +89,7 @@ class Attempt:
 type Call = Callable[[Rows], tuple[Part, dict[int, Failure]]]
 
 
-def attempt(call: Call, rows: Rows, most: int | None = None) -> Attempt:
+def attempt(call: Call, rows: Rows, most: int | None = None, *, repeatable: bool = True) -> Attempt:
     """Call a function on a batch, and again on parts of it where it fails.
 
     Parameters
@@ -97,6 +97,7 @@ def attempt(call: Call, rows: Rows, most: int | None = None) -> Attempt:
     call : gives what came of the rows that it is called with, and which places in it failed all the same; or raises.
     rows : (n,).
     most : stop searching once so many have failed.
+    repeatable : whether the function can be called again; else all rows fail that the exception does not exclude.
 
     Raises
     ------
@@ -106,7 +107,11 @@ def attempt(call: Call, rows: Rows, most: int | None = None) -> Attempt:
         As it comes: that is not about single rows.
     """
     found = Attempt()
-    _search(call, rows, found, most)
+    if repeatable:
+        _search(call, rows, found, most)
+    elif (error := _call(call, rows, found)) is not None:
+        named = _named(error, len(rows))
+        found.failed = dict.fromkeys(rows[named if named.size else slice(None)].tolist(), Failure.of(error, alone=True))
     return found
 
 

@@ -13,7 +13,7 @@ from adapters.failing.capsule import Place
 from adapters.failing.capsules import Capsules
 from adapters.failing.policies import Policy, Problem
 from adapters.failing.tally import FAILED, Tally
-from adapters.micro import Array, Audited, MicroModel, State, Values, take
+from adapters.micro import Array, Audited, MicroModel, State, Values, repeatable, take
 from adapters.ranks import Rows
 from adapters.wiring import CouplingError
 from scalebridge.checks import Check
@@ -100,7 +100,7 @@ class Guarded:
             given = Part(which, problem.state if rows is None else take(problem.state, which), {})
             call = solving(self.model, given, problem.driven(which) if rows else problem.controls, problem.dt)
         try:
-            return attempt(call, which, SEARCHED if self._stops else None)
+            return attempt(call, which, SEARCHED if self._stops else None, repeatable=repeatable(self.model))
         except WholeBatchError as error:
             self._stop_together(error, problem)
 

@@ -162,6 +162,10 @@ def build(
     for policy in given:
         match policy:
             case {"retry": parameters}:
+                if signals := [name for name, field in model.controls.items() if field.per == "window"]:
+                    raise CouplingError(
+                        f"on-failure: retry solves a window in smaller steps, but {signals[0]} is a signal over it"
+                    )
                 result.append(Retry(**parameters))
             case {"neighbours": parameters}:
                 result.append(Neighbours(**parameters))
