@@ -2,6 +2,7 @@
 
 python -m participants.macro.heat --describe           settings and fields as JSON, for programs
 python -m participants.macro.heat --help               the same for people
+python -m participants.macro.heat --delay              the shortest delay, of settings as JSON on standard input
 python -m participants.macro.heat --handout FILE       run
 """
 
@@ -13,7 +14,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -26,6 +27,8 @@ from scalebridge.findings import ConfigurationError
 from scalebridge.handout import Handout
 from scalebridge.progress import ProgressWriter
 
+type Delay = float | str | Callable[[Any], float | None] | None
+
 
 @dataclass(frozen=True)
 class Description:
@@ -35,8 +38,11 @@ class Description:
     ----------
     inputs, outputs : its fields.
     model : the class of a micro model.
-    delay : shortest time in which its inputs act on its outputs: a number [s], or the name of a setting in s; None
-        where they act at once. No time window may be longer.
+    delay : shortest time in which its inputs act on its outputs: a number [s], the name of a setting, or a function of
+        the settings that returns it [s]; None where they act at once. No explicit time window may be longer.
+    time_scales : names of settings that say how fast things happen in it.
+    sampling : name of the setting that says how often it samples signals within a window; empty if it has none.
+    repeatable : whether it can go back to the start of a window.
     """
 
     kind: str
@@ -46,7 +52,10 @@ class Description:
     inputs: Mapping[str, Field]
     outputs: Mapping[str, Field]
     model: str = ""
-    delay: float | str | None = None
+    delay: Delay = None
+    time_scales: Sequence[str] = ()
+    sampling: str = ""
+    repeatable: bool = True
 
     @property
     def keys(self) -> tuple[str, str]:
@@ -61,7 +70,10 @@ class Description:
             "kind": self.kind,
             "settings": typed.schema(self.settings),
             **({"model": self.model} if self.model else {}),
-            **({"delay": self.delay} if self.delay is not None else {}),
+            **({"delay": {"ask": True} if callable(self.delay) else self.delay} if self.delay is not None else {}),
+            **({"time-scales": list(self.time_scales)} if self.time_scales else {}),
+            **({"sampling": self.sampling} if self.sampling else {}),
+            **({} if self.repeatable else {"repeatable": False}),
             **{key: {n: f.to_json() for n, f in group.items()} for key, group in zip(self.keys, fields, strict=True)},
         }
 
@@ -84,7 +96,9 @@ def participant[S](
     *,
     reads: Mapping[str, Field],
     writes: Mapping[str, Field],
-    delay: float | str | None = None,
+    delay: Delay = None,
+    time_scales: Sequence[str] = (),
+    sampling: str = "",
 ) -> None:
     """Be a participant: parse the command line, and describe or run.
 
@@ -93,9 +107,14 @@ def participant[S](
     main : called with the case; it returns when the coupling has ended.
     settings : dataclass whose fields are made by `scalebridge.settings.setting`.
     reads, writes : fields by name of the data, tensors as a whole, in the units that `main` computes in.
-    delay : shortest time [s] in which what is read acts on what is written, or the name of the setting that says it.
+    delay : shortest time [s] in which what is read acts on what is written, the name of the setting that says it, or a
+        function that returns it for given settings, None where there is none.
+    time_scales : names of settings that say how fast things happen here: exchange should be faster.
+    sampling : name of the setting that says how often signals are sampled within a window, if they are.
     """
-    about = Description("solver", *_module(), settings, reads, writes, delay=delay)
+    about = Description(
+        "solver", *_module(), settings, reads, writes, delay=delay, time_scales=time_scales, sampling=sampling
+    )
     _command(about, main)
 
 
@@ -107,10 +126,20 @@ def micro_participant(model: type[Any]) -> None:
     model : class of a `adapters.micro.MicroModel`, constructed as ``model(settings, seed)`` with an object of its own
         ``Settings`` dataclass. If that has whole numbers named `snapshots` or `volumes`, they say how many snapshots
         of how many micro volumes are kept. If it has a `delay`, that is the shortest time [s] in which its controls
-        act on its observables, or the name of the setting that says it.
+        act on its observables, or the name of the setting that says it; `time_scales` are names of settings that say
+        how fast things happen in it; `repeatable` is False if its simulator cannot go back.
     """
-    name, delay = model.__name__, getattr(model, "delay", None)
-    about = Description("micro", *_module(), model.Settings, model.controls, model.observables, name, delay)
+    about = Description(
+        "micro",
+        *_module(),
+        model.Settings,
+        model.controls,
+        model.observables,
+        model.__name__,
+        getattr(model, "delay", None),
+        tuple(getattr(model, "time_scales", ())),
+        repeatable=getattr(model, "repeatable", True),
+    )
 
     def main(case: Case[Any]) -> None:
         from adapters.ensemble import run, scaled  # brings much that a description does without
@@ -130,12 +159,25 @@ def _command(about: Description, main: Callable[[Case[Any]], None]) -> None:
     )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--describe", action="store_true", help="print settings and fields as JSON")
+    what.add_argument("--delay", action="store_true", help="print the shortest delay [s] of settings on standard input")
     what.add_argument("--handout", metavar="FILE", type=Path, help="run with what this file hands out")
     given = parser.parse_args()
     if given.describe:
         print(json.dumps(about.to_json()))
         return
+    if given.delay:
+        _tell_delay(about)
+        return
     serve(main, about.settings, about.inputs, about.outputs, Handout.load(given.handout))
+
+
+def _tell_delay(about: Description) -> None:
+    """Print the delay [s], or null, of the settings that come on standard input; a clear error where it has none."""
+    try:
+        settings: Any = typed.build(about.settings, json.load(sys.stdin), plain=True)
+        print(json.dumps(about.delay(settings) if callable(about.delay) else about.delay))
+    except (ConfigurationError, CouplingError) as error:
+        sys.exit(str(error))
 
 
 def serve[S](

@@ -4,9 +4,9 @@ Importing DOLFINx takes longer than everything else that `scalebridge check` doe
 
     standins.when_describing("dolfinx", "ufl", "mpi4py")
 
-and with --describe on the command line these and all that is in them are imported as empty names: good for imports,
-annotations and base classes, for nothing else. A library that is not installed is missed as ever; one that is installed
-but broken shows only when the participant runs.
+and with --describe or --delay on the command line these and all that is in them are imported as empty names: good for
+imports, annotations and base classes, for nothing else. A library that is not installed is missed as ever; one that is
+installed but broken shows only when the participant runs.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-FLAG = "--describe"
+FLAGS = {"--describe", "--delay"}
 
 
 def when_describing(*libraries: str) -> None:
     """Let stand-ins take the place of libraries that are installed, if this process only describes a participant."""
-    if FLAG in sys.argv[1:]:
+    if FLAGS & set(sys.argv[1:]):
         install(*libraries)
 
 

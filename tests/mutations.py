@@ -141,6 +141,9 @@ class _Ask:
                 findings.add(line, key, f"there is no module '{module}'", got=module, candidates=self.known)
         return {m: self.known[m] for m in self.modules if m in self.known}
 
+    def delay(self, module: str, settings: object) -> float | None:
+        raise ValueError(f"'{module}' is not there to be asked")
+
     def cancel(self) -> None:
         pass
 

@@ -169,7 +169,17 @@ def test_the_data_flow_is_followed(folder):
     assert any("Left reads it and Right writes it, but it is not exchanged" in text for text in found), found
 
 
+def uniterated(folder):
+    file = folder / "coupling.xml"
+    text = file.read_text().replace("serial-implicit", "serial-explicit")
+    text = re.sub(
+        r"<acceleration.*</acceleration:aitken>|<m[a-z]*-iterations.*?/>|<relative-conv.*?/>", "", text, flags=re.DOTALL
+    )
+    file.write_text(text)
+
+
 def test_a_window_longer_than_what_a_participant_declares(folder, monkeypatch):
+    uniterated(folder)
     tell(monkeypatch, delay=0.1)
     look(folder)
     tell(monkeypatch, delay=0.05)
@@ -179,10 +189,50 @@ def test_a_window_longer_than_what_a_participant_declares(folder, monkeypatch):
 
 def test_a_delay_that_is_a_setting(folder, monkeypatch):
     lag = {"type": "float", "unit": "s", "default": 0.2}
+    uniterated(folder)
     tell(monkeypatch, settings={"length": {"type": "float", "unit": "m", "default": 1.0}, "lag": lag}, delay="lag")
     look(folder)
     (found,) = findings(folder, "Left.settings.lag=20 ms")
     assert "the window of 0.1 s is longer than the shortest delay of Left, 0.02 s" in found
+
+
+def test_a_delay_in_another_unit_of_time(folder, monkeypatch):
+    uniterated(folder)
+    tell(monkeypatch, settings={"lag": {"type": "float", "unit": "ms", "default": 20.0}}, delay="lag")
+    (found,) = findings(folder, "Left.settings=null")
+    assert "longer than the shortest delay of Left, 0.02 s" in found
+
+
+def test_a_delay_that_follows_from_several_settings_is_asked_for(folder, monkeypatch):
+    uniterated(folder)
+    tell(monkeypatch, delay={"ask": True})
+    look(folder, "Left.settings.length=0.1 m")
+    (found,) = findings(folder, "Left.settings.length=50 mm")
+    assert "the window of 0.1 s is longer than the shortest delay of Left, 0.05 s; expected at most 0.05" in found
+    (found,) = findings(folder, "Left.settings.length=2 m")
+    assert "participants.Left.settings: no delay; for such a length" in found
+    monkeypatch.setenv("TOLD", "0")
+    (found,) = findings(folder)
+    assert "longer than the shortest delay of Left, 0 s" in found
+    assert "Use an implicit scheme, which iterates" in found
+    monkeypatch.setenv("TOLD", "-1")
+    (found,) = findings(folder)
+    assert "'teller' answered --delay with -1, not a time in s" in found
+
+
+def test_windows_are_compared_with_how_fast_things_happen(folder, monkeypatch):
+    times = {name: {"type": "float", "unit": "ms", "default": value} for name, value in (("tau", 500), ("off", 0))}
+    tell(monkeypatch, settings=times, **{"time-scales": ["tau", "off"]})
+    (found,) = look(folder, "Left.settings=null").separations
+    assert str(found) == "time window 100 ms = 0.2 of the shortest time scale (tau of Left, 500 ms)"
+    assert type(found).from_json(json.loads(json.dumps(found.to_json()))) == found
+    tell(monkeypatch, settings=times, sampling="tau", **{"time-scales": ["off", "tau"]})
+    (found,) = look(folder, "Left.settings=null", "Left.settings.tau=20 ms").separations
+    assert str(found).startswith("time window 100 ms = 5, signals every 20 ms = 1 of the shortest time scale")
+    tell(monkeypatch, settings=times, **{"time-scales": ["off"]})
+    assert look(folder, "Left.settings=null").separations == ()
+    tell(monkeypatch, **{"time-scales": ["length"]})
+    assert "ValueError: time scale 'length' is not the name of a setting that is a time" in findings(folder)[0]
 
 
 @pytest.mark.parametrize("delay", ["length", "nothing", 0, -1, True, [1]])

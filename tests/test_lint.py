@@ -9,6 +9,7 @@ import pytest
 
 from scalebridge.cases.lint import RULES, lint, name
 from scalebridge.cases.lint.view import View
+from scalebridge.cases.timescales import Scale, Separation
 from scalebridge.embedded import config
 
 CASES = Path(__file__).parents[1] / "precice-config"
@@ -304,9 +305,11 @@ def test_micro_simulations_need_one_mesh(tmp_path):
 
 
 def test_a_window_longer_than_a_delay(tmp_path):
+    before = look(tmp_path, explicit())
     for delay in (0.5, 0.6, 0.5 * (1 + 1e-14)):
-        assert look(tmp_path, BASE, delays={"Left": delay}) == []
-    (found,) = look(tmp_path, BASE, delays={"Left": 0.4})
+        assert look(tmp_path, explicit(), delays={"Left": delay}) == before
+    assert look(tmp_path, BASE, delays={"Left": 0.4}) == []  # in iterations it acts in the window itself
+    (found,) = [f for f in look(tmp_path, explicit(), delays={"Left": 0.4}) if f not in before]
     assert (found.rule, found.severity, found.line) == ("windows-are-not-longer-than-delays", "error", 20)
     assert "the window of 0.5 s is longer than the shortest delay of Left, 0.4 s; expected at most 0.4" in str(found)
 
@@ -316,6 +319,23 @@ def test_a_window_that_cannot_be_compared_with_a_delay(tmp_path):
     (found,) = [f for f in look(tmp_path, text, delays={"Right": 0.4}) if "delay" in f.rule]
     assert found.severity == "hint"
     assert "the first participant sets the window, which must not exceed the delay 0.4 s of Right" in str(found)
+
+
+def test_a_simulator_that_cannot_go_back(tmp_path):
+    assert look(tmp_path, explicit(), forward={"Right"}) == look(tmp_path, explicit())
+    (found,) = look(tmp_path, BASE, forward={"Right"})
+    assert (found.rule, found.severity, found.line) == ("simulators-can-repeat-windows", "error", 20)
+    assert "Right cannot go back to the start of a window, so none can be iterated" in str(found)
+
+
+def test_exchange_that_is_slower_than_what_happens(tmp_path):
+    fast = Scale("Left", "tau", 0.5)
+    assert (
+        look(tmp_path, BASE, separations=[Separation(0.5, fast), Separation(5.0, fast, Scale("Left", "dt", 0.1))]) == []
+    )
+    (found,) = look(tmp_path, BASE, separations=[Separation(0.6, fast)])
+    assert (found.rule, found.severity) == ("exchange-is-faster-than-what-happens", "warning")
+    assert "what happens is not resolved: time window 600 ms = 1.2 of the shortest time scale" in str(found)
 
 
 def test_every_rule_says_what_it_asks_for_is_documented_and_tested():

@@ -87,7 +87,7 @@ def test_a_solver_describes_itself_to_programs(tmp_path):
     assert set(told["settings"]) == {"length", "shape", "steps"}
     assert told["settings"]["length"]["default"] == 0.1
     assert told["reads"]["Conductivity"] == {
-        "unit": "W/(m*K)", "rank": 2, "symmetric": True, "per": "point", "help": "effective"
+        "unit": "W/(m*K)", "rank": 2, "symmetric": True, "per": "point", "help": "effective", "optional": False
     }  # fmt: skip
     assert told["writes"]["Temperature"]["unit"] == "K"
 
@@ -107,6 +107,35 @@ def test_a_delay_is_told_where_there_is_one(tmp_path):
     assert "delay" not in json.loads(call(tmp_path, MICRO, "--describe").stdout)
     late = MICRO.replace("    controls =", '    delay = "lag"\n    controls =')
     assert json.loads(call(tmp_path, late, "--describe").stdout)["delay"] == "lag"
+
+
+def test_a_delay_that_follows_from_the_settings_is_told_when_asked(tmp_path):
+    late = SOLVER.replace('Field("K")})', 'Field("K")}, delay=lambda s: 2 * s.length)')
+    assert json.loads(call(tmp_path, late, "--describe").stdout)["delay"] == {"ask": True}
+    (tmp_path / "module.py").write_text(late)
+    command = [sys.executable, str(tmp_path / "module.py"), "--delay"]
+    done = subprocess.run(
+        command, env=environment(), input='{"length": 0.5, "steps": 1}', capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "1.0")
+    done = subprocess.run(
+        command, env=environment(), input='{"lenght": 1, "steps": 1}', capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1
+    assert "no such setting" in done.stderr
+    assert "Did you mean 'length'" in done.stderr
+
+
+def test_what_a_participant_tells_of_time(tmp_path):
+    assert (
+        not {"time-scales", "sampling", "repeatable"} & json.loads(call(tmp_path, SOLVER, "--describe").stdout).keys()
+    )
+    told = SOLVER.replace('Field("K")})', 'Field("K")}, time_scales=("tau", "lag"), sampling="dt")')
+    told = json.loads(call(tmp_path, told, "--describe").stdout)
+    assert (told["time-scales"], told["sampling"]) == (["tau", "lag"], "dt")
+    told = MICRO.replace("    controls =", '    time_scales = ("tau",)\n    repeatable = False\n    controls =')
+    told = json.loads(call(tmp_path, told, "--describe").stdout)
+    assert (told["time-scales"], told["repeatable"]) == (["tau"], False)
 
 
 def test_help_is_for_people(tmp_path):
@@ -145,4 +174,4 @@ def test_a_failure_has_a_status_and_a_reason(tmp_path, settings, message, traceb
 def test_a_command_line_without_a_task_is_refused(tmp_path):
     result = call(tmp_path, SOLVER)
     assert result.returncode == 2
-    assert "one of the arguments --describe --handout is required" in result.stderr
+    assert "one of the arguments --describe --delay --handout is required" in result.stderr

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from scalebridge import settings
@@ -11,6 +11,7 @@ from scalebridge.cases.describe import Description
 from scalebridge.embedded.config import Access, Configuration
 from scalebridge.fields import Field
 from scalebridge.findings import Finding, Findings
+from scalebridge.units import converter
 
 
 def resolve(participant: Participant, description: Description, findings: Findings) -> dict[str, Any]:
@@ -34,11 +35,29 @@ def resolve(participant: Participant, description: Description, findings: Findin
     return result
 
 
-def delay(description: Description, resolved: Mapping[str, Any]) -> float | None:
-    """Return the shortest delay across a participant [s], told as such or by a setting; None if it has none."""
+def delay(
+    participant: Participant,
+    description: Description,
+    resolved: Mapping[str, Any],
+    ask: Callable[[str, Mapping[str, Any]], float | None],
+    findings: Findings,
+) -> float | None:
+    """Return the shortest delay across a participant [s], told as such, by a setting or when asked; None if none.
+
+    `ask` raises ValueError where there is no answer, which goes to `findings`.
+    """
     told = description.delay
-    value = resolved.get(told) if isinstance(told, str) else told
-    return float(value) if value is not None else None
+    if told is True:
+        try:
+            return ask(description.module, resolved)
+        except ValueError as error:
+            line = participant.lines.get("settings", participant.line)
+            findings.add(line, f"participants.{participant.name}.settings", str(error), rule="settings")
+            return None
+    if isinstance(told, str):
+        value = resolved.get(told)
+        return None if value is None else float(value) * converter(description.settings[told]["unit"], "s").factor
+    return told
 
 
 def fields(name: str, description: Description, configuration: Configuration) -> list[Finding]:

@@ -32,7 +32,10 @@ class Description:
     inputs, outputs : fields by name; of a solver what it reads and writes, of a micro model controls and observables.
     strategies : names of the strategies it can be run with; empty for a solver.
     delay : shortest time [s] in which what it reads can act on what it writes: a number, or the name of a setting; None
-        where that is at once.
+        where that is at once; True where it has to be asked, as it follows from several settings.
+    time_scales : names of settings that say how fast things happen in it.
+    sampling : name of the setting that says how often it samples signals within a window; empty if it has none.
+    repeatable : whether it can go back to the start of a window.
     raw : the whole answer.
     """
 
@@ -44,14 +47,17 @@ class Description:
     outputs: dict[str, Field]
     strategies: tuple[str, ...]
     raw: dict[str, Any]
-    delay: float | str | None = None
+    delay: float | str | bool | None = None
+    time_scales: tuple[str, ...] = ()
+    sampling: str = ""
+    repeatable: bool = True
 
 
 class Questions:
     """The processes that are describing themselves; ask first, do something else, then collect the answers."""
 
     def __init__(self, modules: Iterable[str], environment: Mapping[str, str], folder: Path) -> None:
-        self.folder = folder
+        self.folder, self.environment = folder, environment
         self._processes: dict[str, subprocess.Popen[str]] = {}
         try:
             with shielded():
@@ -83,6 +89,29 @@ class Questions:
                 result[module] = description
         findings.found += own.found
         return result
+
+    def delay(self, module: str, settings: Mapping[str, Any]) -> float | None:
+        """Return the shortest delay [s] of a module with these settings, None if it has none. Raises ValueError."""
+        command = [sys.executable, "-P", "-m", module, "--delay"]
+        try:
+            done = subprocess.run(
+                command,
+                input=json.dumps(settings),
+                cwd=self.folder,
+                env=dict(self.environment),
+                capture_output=True,
+                text=True,
+                timeout=SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise ValueError(f"'{module}' gave no answer to --delay within {SECONDS:g} s") from None
+        if done.returncode != 0:
+            raise ValueError("; ".join(done.stderr.strip().splitlines()[-12:]) or f"exit status {done.returncode}")
+        answer = json.loads(done.stdout)
+        if answer is not None and not (isinstance(answer, int | float) and 0 <= answer < float("inf")):
+            raise ValueError(f"'{module}' answered --delay with {answer!r}, not a time in s")
+        return None if answer is None else float(answer)
 
     def cancel(self) -> None:
         """End the processes that have not been waited for."""
@@ -141,6 +170,9 @@ def read(module: str, text: str, findings: Findings, line: int = 0, key: str = "
             strategies=tuple(raw.get("strategies", ("concurrent",) if kind == "micro" else ())),
             raw=raw,
             delay=_delay(raw.get("delay"), settings),
+            time_scales=tuple(_time(name, settings, "time scale") for name in raw.get("time-scales", ())),
+            sampling=_time(raw["sampling"], settings, "sampling") if "sampling" in raw else "",
+            repeatable=bool(raw.get("repeatable", True)),
         )
         _check_units(description)
     except units.UnitError as error:
@@ -154,15 +186,23 @@ def read(module: str, text: str, findings: Findings, line: int = 0, key: str = "
     return None
 
 
-def _delay(told: Any, settings: Schema) -> float | str | None:
+def _delay(told: Any, settings: Schema) -> float | str | bool | None:
     """Return a delay that was told, if it is a time or names a setting that is one. Raises ValueError."""
+    if told == {"ask": True}:
+        return True
     if isinstance(told, str):
-        if settings.get(told, {}).get("unit") != "s" or settings[told]["type"] != "float":
-            raise ValueError(f"delay '{told}' is not the name of a setting in s")
-        return told
+        return _time(told, settings, "delay")
     if told is not None and not (type(told) in (int, float) and 0 < told < float("inf")):
         raise ValueError(f"delay is {told!r}, not a time in s")
     return None if told is None else float(told)
+
+
+def _time(told: Any, settings: Schema, what: str) -> str:
+    """Return the name of a setting if it is a time. Raises ValueError."""
+    entry = settings.get(told, {})
+    if entry.get("type") != "float" or not units.compatible(entry["unit"], "s"):
+        raise ValueError(f"{what} '{told}' is not the name of a setting that is a time")
+    return str(told)
 
 
 def _check_units(description: Description) -> None:

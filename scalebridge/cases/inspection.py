@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from scalebridge import engines
-from scalebridge.cases import agreement, outputs, programs, substitutes
+from scalebridge.cases import agreement, outputs, programs, substitutes, timescales
 from scalebridge.cases.case import Case
 from scalebridge.cases.describe import Description, Questions
 from scalebridge.cases.lint import lint
@@ -22,6 +22,7 @@ from scalebridge.cases.lint.view import View
 from scalebridge.cases.reader import placed
 from scalebridge.cases.scaling import ScalingCheck
 from scalebridge.cases.substitutes import Substitute
+from scalebridge.cases.timescales import Separation
 from scalebridge.embedded import config
 from scalebridge.embedded.config import Configuration, ParticipantConfig
 from scalebridge.engines import Engine
@@ -44,6 +45,7 @@ class Inspection:
     settings : participant -> every setting as a plain value in its declared unit.
     on_failure : participant -> what to do about micro simulations that fail, other models with all their settings.
     findings : warnings and hints.
+    separations : how the time windows of each scheme compare with what happens in its participants.
     """
 
     case: Case
@@ -53,6 +55,7 @@ class Inspection:
     settings: dict[str, dict[str, Any]]
     on_failure: dict[str, list[Policy]]
     findings: tuple[Finding, ...] = ()
+    separations: tuple[Separation, ...] = ()
 
 
 class Informant(Protocol):
@@ -60,6 +63,10 @@ class Informant(Protocol):
 
     def answers(self, findings: Findings, places: Mapping[str, tuple[int, str]]) -> dict[str, Description]:
         """Return module -> description, and note the modules that give none at their (line, key)."""
+        ...
+
+    def delay(self, module: str, settings: Mapping[str, Any]) -> float | None:
+        """Return the shortest delay [s] of a module with these settings. Raises ValueError."""
         ...
 
     def cancel(self) -> None:
@@ -134,7 +141,7 @@ def inspect(
         looking = _Looking(case, engine, found)
         places = {o.module: o.place for o in others}
         places |= {p.module: (p.lines["run"], f"participants.{p.name}.run") for p in reversed(ours)}
-        looking.ask(informant.answers(looking.findings, places))
+        looking.ask(informant.answers(looking.findings, places), informant)
         looking.compare()
         if judging is not None:
             looking.judge(judging)
@@ -163,16 +170,20 @@ class _Looking:
         self.descriptions: dict[str, Description] = {}
         self.settings: dict[str, dict[str, Any]] = {}
         self.on_failure: dict[str, list[Policy]] = {}
+        self.delays: dict[str, float] = {}
         self._scaled: Callable[[Mapping[str, Description]], list[Finding]] = lambda told: []
 
-    def ask(self, told: Mapping[str, Description]) -> None:
+    def ask(self, told: Mapping[str, Description], informant: Informant) -> None:
         """Take down what modules said of themselves, and compare the settings that they are given."""
         self.told = told
         self.descriptions = {p.name: told[p.module] for p in self.ours if p.module in told}
         for participant in self.ours:
             if (own := self.descriptions.get(participant.name)) is not None:
-                name = participant.name
+                name, known = participant.name, len(self.findings.found)
                 self.settings[name] = agreement.resolve(participant, own, self.findings)
+                if len(self.findings.found) == known:
+                    delay = agreement.delay(participant, own, self.settings[name], informant.delay, self.findings)
+                    self.delays |= {name: delay} if delay is not None else {}
                 self.on_failure[name] = substitutes.resolve(participant, own, told, self.findings)
 
     def compare(self) -> None:
@@ -229,16 +240,20 @@ class _Looking:
         if errors(found) or self.configuration is None:
             raise ConfigurationError(found)
         descriptions, settings = self.descriptions, self.settings
-        return Inspection(self.case, self.engine, self.configuration, descriptions, settings, self.on_failure, found)
+        separations = tuple(timescales.of(self.configuration, descriptions, settings))
+        return Inspection(
+            self.case, self.engine, self.configuration, descriptions, settings, self.on_failure, found, separations
+        )
 
     def _view(self, configuration: Configuration) -> View:
         told = self.descriptions.items()
-        delays = {name: agreement.delay(described, self.settings[name]) for name, described in told}
         return View(
             configuration,
             kinds={name: described.kind for name, described in told},
             ranks={p.name: p.ranks for p in self.case.participants},
-            delays={name: delay for name, delay in delays.items() if delay is not None},
+            delays=self.delays,
+            forward=frozenset(name for name, described in told if not described.repeatable),
+            separations=timescales.of(configuration, self.descriptions, self.settings),
         )
 
 

@@ -72,6 +72,10 @@ class _Remembered:
         self._known.update(self._questions.answers(findings, places))
         return {module: self._known[module] for module in self._modules if module in self._known}
 
+    def delay(self, module: str, settings: Mapping[str, Any]) -> float | None:
+        """Return the shortest delay [s] of a module with these settings. Raises ValueError."""
+        return self._questions.delay(module, settings)
+
     def cancel(self) -> None:
         """Stop asking."""
         self._questions.cancel()

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from scalebridge import checks, fallbacks
+from scalebridge.cases.timescales import Separation
 from scalebridge.checks import Check
 from scalebridge.fallbacks import Account
 from scalebridge.runs import record
@@ -93,6 +94,7 @@ def write(
         "seed": inspection.case.seed,
         "overrides": list(inspection.case.overrides),
         "participants": {entry["name"]: _participant(entry, monitors) for entry in case["participants"]},
+        "time_scales": [separation.to_json() for separation in inspection.separations],
         "failures": {name: asdict(account) for name, account in accounts.items()},
         "checks": [{"by": t.by, **t.check.to_json()} for t in told],
     }
@@ -154,5 +156,6 @@ def times(data: dict[str, Any]) -> str:
         if entry.get("windows_not_converged"):
             parts.append(f"{entry['windows_not_converged']} windows did NOT converge")
         lines.append(f"  {name}: {'; '.join(parts)}")
+    lines += [f"  {Separation.from_json(told)}" for told in data.get("time_scales", ())]
     since = f" since it went on after time window {data['resumed'][-1]['window']}" if data.get("resumed") else ""
     return f"ran for {duration(data['wall'])}{since}\n" + "\n".join(lines)

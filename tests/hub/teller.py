@@ -29,6 +29,10 @@ if sys.argv[1] == "--describe":
         "writes": {"Alpha": {"unit": "K"}},
     }
     print(json.dumps(told | json.loads(os.environ.get("TELLER", "{}"))))
+elif sys.argv[1] == "--delay":
+    length = json.load(sys.stdin)["length"]
+    print("no delay\nfor such a length", file=sys.stderr) if length > 1 else print(os.environ.get("TOLD", length))
+    sys.exit(length > 1)
 else:
     handout = Handout.load(sys.argv[2])
     made = settings.build(Settings, handout.settings, plain=True)

@@ -54,11 +54,11 @@ def micro_simulations_stand_behind_one_mesh(view: View) -> Iterator[Finding]:
 
 
 def windows_are_not_longer_than_delays(view: View) -> Iterator[Finding]:
-    """What a participant sends acts after its delay, so a window may not be longer: it would be missed."""
+    """What a participant sends acts after its delay: an explicit window that is longer would miss it."""
     for scheme in view.configuration.schemes:
         for name in scheme.participants:
             delay, size = view.delays.get(name), scheme.time_window_size
-            if delay is None:
+            if delay is None or scheme.implicit:  # in iterations, what is sent acts in the window itself
                 continue
             key = "<time-window-size>"
             if size is None:
@@ -68,7 +68,26 @@ def windows_are_not_longer_than_delays(view: View) -> Iterator[Finding]:
                 yield view.hint(scheme.line, key, message, fix='Use method="fixed" so that it can be checked')
             elif size > delay * (1 + 1e-12):
                 message = f"the window of {size:g} s is longer than the shortest delay of {name}, {delay:g} s"
-                yield view.error(scheme.line, key, message, expected=f"at most {delay:g}")
+                fix = "" if delay else "Use an implicit scheme, which iterates"
+                yield view.error(scheme.line, key, message, expected=f"at most {delay:g}" if delay else "", fix=fix)
+
+
+def simulators_can_repeat_windows(view: View) -> Iterator[Finding]:
+    """An implicit scheme repeats windows, which not every simulator can."""
+    for scheme in view.configuration.schemes:
+        for name in scheme.participants:
+            if scheme.implicit and name in view.forward:
+                message = f"{name} cannot go back to the start of a window, so none can be iterated"
+                key = f"<coupling-scheme:{scheme.kind}>"
+                yield view.error(scheme.line, key, message, fix="Use an explicit scheme, or another participant")
+
+
+def exchange_is_faster_than_what_happens(view: View) -> Iterator[Finding]:
+    """Between two exchanged values nothing is known, so they follow each other faster than what happens."""
+    for separation in view.separations:
+        if separation.ratio > 1 + 1e-9:
+            fix = "Make the windows, or the time between samples, shorter"
+            yield view.warning(None, "<time-window-size>", f"what happens is not resolved: {separation}", fix=fix)
 
 
 RULES = (
@@ -76,4 +95,6 @@ RULES = (
     micro_simulations_have_a_start,
     micro_simulations_stand_behind_one_mesh,
     windows_are_not_longer_than_delays,
+    simulators_can_repeat_windows,
+    exchange_is_faster_than_what_happens,
 )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from scalebridge.cases.timescales import Separation
 from scalebridge.embedded.config import Access, Configuration, ExchangeConfig, ParticipantConfig, SchemeConfig
 from scalebridge.findings import ERROR, HINT, WARNING, Finding, nearest
 
@@ -20,12 +21,16 @@ class View:
     kinds : participant of ours -> "solver" or "micro".
     ranks : participant -> number of MPI ranks, where it is known.
     delays : participant -> shortest time [s] in which what it reads can act on what it writes, where it declares one.
+    forward : participants that cannot go back to the start of a window.
+    separations : how time windows compare with how fast things happen, where participants say it.
     """
 
     configuration: Configuration
     kinds: Mapping[str, str] = field(default_factory=dict)
     ranks: Mapping[str, int] = field(default_factory=dict)
     delays: Mapping[str, float] = field(default_factory=dict)
+    forward: Collection[str] = ()
+    separations: Sequence[Separation] = ()
 
     # ---- saying what is wrong
 
