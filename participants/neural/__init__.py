@@ -1,0 +1,1 @@
+"""Participants that are parts of a brain."""
