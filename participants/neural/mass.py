@@ -16,6 +16,7 @@ the columns at the ends of the k parts of a window; sent are c at these times an
 explicit scheme they are those of the next window: no delay across the coupling is shorter than a window, so c is known.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -105,13 +106,14 @@ class Brain:
         self.delays.restore(value[1])
 
 
-def main(case: Case[Settings]) -> None:
+def main[S: Settings](case: Case[S], kind: Callable[[S, int], Brain] = Brain) -> None:
+    """Run a brain of this kind, made of settings and the number of samples in a window."""
     if world() is not None:
         raise CouplingError(f"{case.name} is one process: start it on one rank")
     s = case.settings
     with Coupling(case) as coupling:
         samples = number_of_samples(coupling, s)
-        brain = Brain(s, samples)
+        brain = kind(s, samples)
         ahead = samples * sends_ahead(coupling, s)
         first = -samples  # sample at which the window in progress begins
         mesh = coupling.provide_signals("Column-Mesh", brain.columns[:, None], samples)
@@ -137,8 +139,8 @@ def connectome(s: Settings) -> Connectome:
     return found if s.self_connections else found.without_self()
 
 
-def shortest_delay(s: Settings) -> float:
-    """Return the longest window of an explicit scheme [s]: the shortest delay from or to a column.
+def shortest_delay(s: Settings) -> float | None:
+    """Return the longest window of an explicit scheme [s]: the shortest delay from or to a column; None without any.
 
     Of a delay between two columns it is half: rates reach Brain at the end of a window, and another column in the
     window after the next.
@@ -147,7 +149,8 @@ def shortest_delay(s: Settings) -> float:
     column = np.isin(np.arange(len(whole.labels)), whole.regions(s.columns, "columns"))
     windows = column[:, None].astype(int) + column
     across = (s.coupling * whole.weights != 0) & (windows > 0)
-    return float(np.min(whole.delays(s.speed, s.dt)[across] * s.dt / windows[across], initial=np.inf)) / 1000
+    delays = whole.delays(s.speed, s.dt)[across] * s.dt / windows[across]
+    return float(delays.min()) / 1000 if delays.size else None
 
 
 def number_of_samples(coupling: Coupling, s: Settings) -> int:
@@ -166,7 +169,7 @@ def sends_ahead(coupling: Coupling, s: Settings) -> bool:
     wiring, delay = coupling.wiring, shortest_delay(s)
     if not wiring.explicit:
         return False
-    if (window := coupling.window_size or 0.0) > delay * (1 + 1e-9):
+    if delay is not None and (window := coupling.window_size or 0.0) > delay * (1 + 1e-9):
         raise CouplingError(
             f"{wiring.file}: a window of {1000 * window:g} ms is longer than {1000 * delay:g} ms, the shortest delay "
             "across the coupling (or half of the shortest between two columns): what arrives in it would not be known "
