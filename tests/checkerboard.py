@@ -12,7 +12,7 @@ import numpy as np
 
 from adapters.micro import MicroError
 from adapters.participant import micro_participant
-from participants.micro.pockets import generator
+from adapters.seeds import generator
 from scalebridge.fields import Field
 from scalebridge.settings import setting
 

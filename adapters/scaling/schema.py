@@ -71,7 +71,8 @@ def _element(tag: str) -> str:
 
 def _about_parameter(help: str, entries: dict[str, dict[str, Any]]) -> str:
     """Return "effective-tensor, permeability: help (default 1)." with the default of each map where they differ."""
-    defaults = {name: entry["default"] for name, entry in entries.items() if "default" in entry}
+    units = {name: "" if entry.get("unit", "1") == "1" else f" {entry['unit']}" for name, entry in entries.items()}
+    defaults = {name: f"{entry['default']}{units[name]}" for name, entry in entries.items() if "default" in entry}
     told = ""
     if len(set(defaults.values())) == 1:
         told = f" (default {next(iter(defaults.values()))})"

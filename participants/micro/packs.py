@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from adapters.micro import MicroError
-from participants.micro.pockets import generator
+from adapters.seeds import generator
 
 Array = NDArray[np.float64]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from adapters.seeds import generator
 
-NANOMETRE = 1e-9
+Array = NDArray[np.float64]
 
 
 def liquid_indicator(points: Array, phi: Array, cells: int, pocket: float, seed: int) -> Array:
@@ -40,8 +40,3 @@ def fill(order: Array, phi: Array) -> Array:
     """Return the share (n, cells) of each cell that is filled, lowest `order` first, so that the mean is phi (n,)."""
     rank = np.argsort(np.argsort(order, axis=1, kind="stable"), axis=1)
     return np.asarray(np.clip(phi[:, None] * order.shape[1] - rank, 0, 1))
-
-
-def generator(point: Array, seed: int) -> np.random.Generator:
-    place = np.rint(np.asarray(point) / NANOMETRE).astype(np.int64)  # the same on any rank, whatever its round-off
-    return np.random.default_rng([seed, *place.view(np.uint64).tolist()])
