@@ -11,7 +11,7 @@ INSTALLED = pyproject.toml constraints.txt tools/setup
 
 .PHONY: run test lint format bench torture setup clean
 
-run: .venv/.installed-all
+run: .venv/.installed-fem
 	.venv/bin/scalebridge run phase-change --engine $(ENGINE)
 
 test: lint

@@ -1,5 +1,7 @@
 """A micro model behind its scaling maps: units, memory, audits, and what its state may not do."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from adapters.scaling.homogenisation import EffectiveTensor, Voigt
 from adapters.scaling.model import ScaledModel
 from adapters.scaling.permeability import Permeability
 from adapters.scaling.protocol import ScalingError
+from adapters.spikes import Spikes
 from scalebridge import checks
 from scalebridge.fields import Field
 from scalebridge.findings import ConfigurationError
@@ -261,6 +264,136 @@ def test_all_that_does_not_fit_comes_at_once():
 def test_a_control_without_value():
     with pytest.raises(ConfigurationError, match="control 'temperature' of the micro model gets no value"):
         ScaledModel(Layers(), scaling(down=[]))
+
+
+# Signals and spikes ---------------------------------------------------------------------------------------------------
+
+
+class Cells:
+    """Every neuron fires once in every window, at a time that the current says; the stimulus may be absent."""
+
+    controls = {  # noqa: RUF012
+        "current": Field("pA", per="window"),
+        "stimulus": Field("pA", per="window", optional=True),
+    }
+    observables = {"spikes": Field("1", per="spikes"), "current": Field("pA", per="window")}  # noqa: RUF012
+    neurons = 7
+
+    def start(self, points, controls):
+        return {"age": np.zeros(len(points))}
+
+    def solve(self, state, controls, dt):
+        n = len(state["age"])
+        assert "stimulus" not in controls
+        seen = {"spikes": Spikes.none(n, 7, 0.0), "current": controls["current"]}
+        if dt:
+            fired = np.repeat(np.clip(controls["current"].mean(axis=1), 0.1, 1.0) * dt, 7)
+            numbers = np.arange(7 * n)
+            seen["spikes"] = Spikes.of(numbers // 7, numbers % 7, fired, rows=n, neurons=7, duration=dt)
+        return {"age": state["age"] + dt}, seen
+
+
+@dataclass(frozen=True)
+class Count:
+    """The number of spikes in each part of the window, as a rate; remembers all that it has counted."""
+
+    name = "count"
+    preserves = "the number of spikes"
+
+    def misfit(self, field):
+        return "" if field.per == "spikes" else "spikes"
+
+    def gives(self, field):
+        return Field("Hz", per="window")
+
+    def start(self, field, n, cells):
+        return {"counted": np.zeros(n), "neurons": np.full(n, cells[0])}
+
+    def upscale(self, values, memory, size):
+        counts = values.counts()
+        rate = counts / max(values.duration, 1e-300) / memory["neurons"][:, None]
+        return rate, {**memory, "counted": memory["counted"] + counts.sum(axis=1)}
+
+    def audit(self, memory, unit):
+        return [checks.absolute("spikes", memory["counted"].max(), 14, 0, source="two windows")]
+
+
+@dataclass(frozen=True)
+class Leaky:
+    """What comes down, plus what has come before: a map down with a memory."""
+
+    name = "leaky"
+    preserves = "nothing"
+
+    def misfit(self, field):
+        return ""
+
+    def gives(self, field):
+        return Field("pA", per="window")
+
+    def start(self, field, points, seed):
+        return {"last": np.full(len(points), float(seed)) + points[:, 0]}
+
+    def downscale(self, values, memory, dt, cells):
+        if values.min() < 0:
+            raise ScalingError("is negative", rows=np.flatnonzero(values.min(axis=1) < 0))
+        return values + memory["last"][:, None], memory if dt == 0 else {"last": values[:, -1]}
+
+    def audit(self, memory, unit):
+        return [checks.absolute("last", memory["last"].max(), 0.5, 1e-12, source="what came", unit=unit)]
+
+
+SIGNALS = scaling(
+    [Entry("Drive", "nA", "current", Leaky(), 2)],
+    [Entry("Rate", "kHz", "spikes", Count(), 3), Entry("Seen", "pA", "current", VolumeAverage(), 4)],
+)
+
+
+def test_signals_go_down_and_spikes_come_up():
+    model = ScaledModel(Cells(), SIGNALS, seed=3)
+    assert model.controls == {"Drive": Field("nA", per="window")}
+    assert model.observables == {"Rate": Field("kHz", per="window"), "Seen": Field("pA", per="window")}
+    drive = {"Drive": np.full((3, 4), 0.5e-3)}  # 0.5 pA
+    begun = model.start(POINTS, drive)
+    np.testing.assert_array_equal(begun["maps"]["Drive"]["last"], 3 + POINTS[:, 0])  # dt = 0 has changed nothing
+    state, seen = model.solve(begun, drive, 0.0)
+    assert not seen["Rate"].any()
+    assert seen["Rate"].shape == seen["Seen"].shape == (3, 4)
+    state, seen = model.solve(state, drive, 2e-3)
+    np.testing.assert_allclose(seen["Seen"], 3.5 + POINTS[:, :1] + np.zeros(4))
+    expected = np.array([0, 0, 0, 7]) / 2e-3 / 7 * 1e-3  # all of them at the very end of the window
+    np.testing.assert_allclose(seen["Rate"], np.broadcast_to(expected, (3, 4)))
+    again, _ = model.solve(state, drive, 2e-3)
+    assert [c.name for c in model.audit(state, again)] == ["Drive: last", "Rate: spikes"]
+    assert all(c.passed for c in model.audit(state, again))
+    assert not model.audit(begun, state)[1].passed
+
+
+def test_errors_of_a_map_down_say_which_data_and_where():
+    model = ScaledModel(Cells(), SIGNALS)
+    start = model.start(POINTS, {"Drive": np.zeros((3, 4))})
+    with pytest.raises(ScalingError, match=r"Drive \(.*:2\), to 'current': is negative") as error:
+        model.solve(start, {"Drive": np.array([[0.0] * 4, [-1.0] * 4, [0.0] * 4])}, 1e-3)
+    assert error.value.rows.tolist() == [1]
+
+
+def test_spikes_that_are_none_and_signals_that_are_too_short():
+    model = ScaledModel(Cells(), SIGNALS)
+    start = model.start(POINTS, {"Drive": np.zeros((3, 4))})
+    solve = model.model.solve
+    for name, wrong, message in (
+        ("spikes", np.zeros((3, 4)), r"'spikes' is declared as spikes, the micro model gave \(3, 4\)"),
+        ("current", np.zeros(3), r"'current' is declared of shape \(n, k\), the micro model gave \(3,\)"),
+    ):
+        model.model.solve = lambda *a, name=name, wrong=wrong: (a[0], {**solve(*a)[1], name: wrong})
+        with pytest.raises(ScalingError, match=message):
+            model.solve(start, {"Drive": np.zeros((3, 4))}, 1e-3)
+
+
+@pytest.mark.parametrize("map_", [Uniform(), VolumeAverage()])
+def test_maps_of_values_do_not_fit_spikes(map_):
+    assert map_.misfit(Field("1", per="spikes")) == "a field with values, not spikes"
+    assert map_.gives(Field("Hz", per="window")) == Field("Hz", per="window")
 
 
 def test_an_observable_of_another_shape_than_declared():

@@ -152,7 +152,7 @@ def test_all_mistakes_at_once_with_their_lines(tmp_path):
     assert lines[0].startswith("case.scaling.xml:3: <downscale data=\"Temperature\">.unit: 'degX' is not a known unit")
     assert lines[1:] == [
         "case.scaling.xml:4: <upscale data=\"Fraction\">.map: 'volume-avarage' is no map; expected one of "
-        "effective-tensor, hashin-shtrikman, permeability, reuss, voigt, volume-average. Did you mean "
+        "effective-tensor, hashin-shtrikman, permeability, population-rate, reuss, voigt, volume-average. Did you mean "
         "'volume-average'?",
         'case.scaling.xml:5: <upscale data="Conductivity">.tolerence: no such attribute; expected one of data, faces, '
         "from, iterations, map, threads, tolerance, unit. Did you mean 'tolerance'?",
@@ -173,7 +173,7 @@ def test_all_mistakes_at_once_with_their_lines(tmp_path):
         ('to="temperature"', 'from="temperature"', '3: <downscale data="Temperature">.from: no such attribute'),
         ('unit="percent"', 'unit=""', '4: <upscale data="Fraction">.unit: is empty'),
         ('map="uniform"', "", '3: <downscale data="Temperature">.map: is missing'),
-        ('map="uniform"', 'map="voigt"', "'voigt' is a map for <upscale>; expected uniform"),
+        ('map="uniform"', 'map="voigt"', "'voigt' is a map for <upscale>; expected one of filtered-spikes, "),
         (
             'tolerance="1e-6"',
             'tolerance="-1"',
@@ -307,6 +307,26 @@ def test_data_that_nobody_serves(tmp_path):
     ]
 
 
+def test_a_control_that_may_get_no_value(tmp_path):
+    more = {**CONTROLS, "stimulus": Field("K", optional=True)}
+    assert checked(tmp_path, descriptions=describe(controls=more)) == []
+    more["stimulus"] = Field("K")
+    assert "control 'stimulus' of Micro gets no value" in checked(tmp_path, descriptions=describe(controls=more))[0]
+
+
+def test_signals_and_values_at_points_are_not_the_same(tmp_path):
+    told = describe(controls={"temperature": Field("K", per="window")})
+    assert checked(tmp_path, descriptions=told) == [
+        "case.scaling.xml:3: <downscale data=\"Temperature\">: Macro writes 'Temperature' as a scalar per point [K], "
+        "'uniform' has it as a signal over the time window [K]"
+    ]
+    told = describe(controls={"temperature": Field("K", per="spikes")})
+    (found, *_) = checked(tmp_path, descriptions=told)
+    assert (
+        "'uniform' does not fit 'temperature' of Micro, spikes [K]; expected a field with values, not spikes" in found
+    )
+
+
 def test_data_of_the_other_direction(tmp_path):
     line = '  <downscale data="Fraction" unit="1" to="temperature" map="uniform" />\n</scaling>'
     (found,) = checked(tmp_path, swap(GOOD, ("</scaling>", line)))
@@ -416,7 +436,7 @@ def test_what_the_solver_has_in_another_shape_or_unit(tmp_path):
 
 def test_an_element_that_cannot_be_read_is_not_one_that_is_missing(tmp_path):
     (found,) = checked(tmp_path, swap(GOOD, ('map="uniform"', 'map="unifrom"')))
-    assert found.endswith("'unifrom' is no map; expected uniform. Did you mean 'uniform'?")
+    assert found.endswith("poisson-spikes, synaptic-current, uniform. Did you mean 'uniform'?")
 
 
 def test_not_xml(tmp_path):

@@ -26,8 +26,6 @@ from scalebridge.embedded.config import Access, Configuration
 from scalebridge.fields import Field
 from scalebridge.findings import ConfigurationError, Finding, Findings, nearest
 
-RANKS = ("scalar", "vector", "tensor")
-
 
 def check(
     path: str | Path,
@@ -173,7 +171,7 @@ class _Side:
                 self.findings.found.append(missing)
         for control in self.fields["downscale"]:
             lines = [e.line for e in scaling.down if e.field == control and self.touches(e.data, "downscale")]
-            if not lines:
+            if not lines and not self.fields["downscale"][control].optional:
                 message = f"control '{control}' of {self.name} gets no value"
                 self.findings.add(None, "<scaling>", message, expected=f'<downscale data="..." to="{control}" ... />')
             elif len(lines) > 1:
@@ -211,7 +209,8 @@ def _check_solver(
         if field is None or entry.map.misfit(field):
             continue
         seen = entry.map.gives(field)
-        if (seen.rank, seen.rank == 2 and seen.symmetric) != (own.rank, own.rank == 2 and own.symmetric):
+        shapes = [(one.rank, one.rank >= 2 and one.symmetric, one.per == "window") for one in (seen, own)]
+        if shapes[0] != shapes[1]:
             message = f"{name} {verb} '{entry.data}' as {_words(own)}, '{entry.map.name}' has it as {_words(seen)}"
             findings.add(entry.line, _key(entry, direction), message)
 
@@ -229,8 +228,10 @@ def _key(entry: Entry[Any], direction: str) -> str:
 
 def _words(field: Field) -> str:
     """Return "a symmetric tensor per point [Pa]"."""
-    symmetric = "symmetric " if field.rank == 2 and field.symmetric else ""
-    return f"a {symmetric}{RANKS[field.rank]} per {'grid cell' if field.per == 'grid' else 'point'} [{field.unit}]"
+    symmetric = "symmetric " if field.rank >= 2 and field.symmetric else ""
+    if field.per in ("window", "spikes"):
+        return f"{'a signal over the time window' if field.per == 'window' else 'spikes'} [{field.unit}]"
+    return f"a {symmetric}{field.kind} per {'grid cell' if field.per == 'grid' else 'point'} [{field.unit}]"
 
 
 def main() -> int:
