@@ -85,7 +85,7 @@ class Description:
         for key, group in zip(self.keys, (self.inputs, self.outputs), strict=True):
             lines += ["", f"{key}:"]
             for name, one in group.items():
-                shape = ("scalar", "vector", "tensor")[one.rank] + (" on the grid" if one.per == "grid" else "")
+                shape = one.kind + (" on the grid" if one.per == "grid" else "")
                 lines.append(f"  {name:24} {shape} [{one.unit}] {one.help}".rstrip())
         return "\n".join(lines)
 

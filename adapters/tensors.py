@@ -3,6 +3,8 @@
 A field of rank 2 travels as one scalar per component: ``Conductivity`` in 2-D as ``Conductivity-00``,
 ``Conductivity-01`` and ``Conductivity-11`` if it is symmetric (the upper triangle, row by row), else as all four.
 A configuration may as well have ``K00``, all four components of a symmetric tensor, or those of its diagonal alone.
+One of rank 4 travels as ``Tangent-0000``, ``Tangent-0001``, ... in the same way: 6 components in 2-D and 21 in 3-D if
+it is symmetric. They are those of the tensor itself, so nothing has to be known of a notation with factors of 2.
 A field of rank 1 is one ``data:vector``, one of rank 0 one ``data:scalar``, both under the field's own name.
 """
 
@@ -14,7 +16,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from scalebridge.fields import Field
+from scalebridge.fields import Field, equals
 
 Array = NDArray[np.float64]
 
@@ -25,24 +27,24 @@ DIAGONAL = 1e-5
 
 
 def shape(field: Field, dimension: int) -> tuple[int, ...]:
-    """Return the shape of one value of `field`: (), (d,) or (d, d)."""
+    """Return the shape of one value of `field`: (), (d,), (d, d) or (d, d, d, d)."""
     return (dimension,) * field.rank
 
 
 def dimension_of(name: str, present: Iterable[str], default: int) -> int:
     """Return the number of dimensions of the tensor `name`, from the components that are `present`."""
     parts = components_of(name, present)
-    return max((int(i) + 1 for data in parts for i in data[-2:]), default=default)
+    return max((int(i) + 1 for data in parts for i in data[len(name) :].removeprefix("-")), default=default)
 
 
 def components_of(name: str, present: Iterable[str]) -> set[str]:
     """Return those of the data `present` that look like components of the tensor `name`."""
-    return {data for data in present if re.fullmatch(re.escape(name) + "-?[0-2][0-2]", data)}
+    return {data for data in present if re.fullmatch(re.escape(name) + "-?[0-2][0-2]([0-2][0-2])?", data)}
 
 
 def whole(data: str) -> set[str]:
     """Return the names under which data may be known: their own, and that of the tensor of which they are a part."""
-    return {data, *(match[1] for match in [re.fullmatch(r"(.*[A-Za-z])-?[0-2][0-2]", data)] if match)}
+    return {data, *(match[1] for match in [re.fullmatch(r"(.*[A-Za-z])-?[0-2][0-2]([0-2][0-2])?", data)] if match)}
 
 
 def pack(
@@ -52,7 +54,7 @@ def pack(
 
     Parameters
     ----------
-    values : (n,), (n, d) or (n, d, d) for rank 0, 1, 2; any unit, it is not changed.
+    values : (n,), (n, d), (n, d, d) or (n, d, d, d, d) for rank 0, 1, 2, 4; any unit, it is not changed.
     carriers : which data carry which component, where it is not the usual (`Field.carriers`).
 
     Returns
@@ -67,16 +69,17 @@ def pack(
     """
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1 + field.rank or len(set(array.shape[1:])) > 1:
-        expected = ("(n,)", "(n, d)", "(n, d, d)")[field.rank]
+        expected = "(n,)" if field.rank == 0 else f"({', '.join(['n', *'d' * field.rank])})"
         raise ValueError(f"{name} has rank {field.rank}: expected an array of shape {expected}, got {array.shape}")
     if field.rank < 2:
         return {name: array}
     if field.symmetric:
         _require_symmetry(name, array)
     carriers = carriers or field.carriers(name, array.shape[1])
-    if all(i == j for i, j in carriers.values()):
+    if field.rank == 2 and all(i == j for i, j in carriers.values()):
         _require_diagonal(name, array)
-    return {data: array[:, i, j].copy() for data, (i, j) in carriers.items()}
+    components = np.moveaxis(array, 0, -1)
+    return {data: components[index].copy() for data, index in carriers.items()}
 
 
 def unpack(
@@ -95,7 +98,7 @@ def unpack(
 
     Returns
     -------
-    (n,), (n, d) or (n, d, d) array.
+    (n,), (n, d), (n, d, d) or (n, d, d, d, d) array.
 
     Raises
     ------
@@ -111,11 +114,12 @@ def unpack(
         raise ValueError(f"the components of {name} differ in length: {lengths}")
     if field.rank < 2:
         return parts[0]
-    result = np.zeros((len(parts[0]), dimension, dimension))
-    for (i, j), part in zip(wanted.values(), parts, strict=True):
-        result[:, i, j] = part
-        if field.symmetric and (j, i) not in wanted.values():
-            result[:, j, i] = part
+    result = np.zeros((len(parts[0]), *shape(field, dimension)))
+    components = np.moveaxis(result, 0, -1)
+    for index, part in zip(wanted.values(), parts, strict=True):
+        for same in equals(index) - set(wanted.values()) if field.symmetric else ():
+            components[same] = part
+        components[index] = part
     return result
 
 
@@ -133,8 +137,11 @@ def _require_diagonal(name: str, values: Array) -> None:
 
 def _require_symmetry(name: str, values: Array) -> None:
     """Raise ValueError if a row of `values` is not symmetric; NaN passes, it is found with its place later."""
-    difference = np.abs(values - values.transpose(0, 2, 1)).max(axis=(1, 2), initial=0)
-    allowed = SYMMETRY * np.abs(values).max(axis=(1, 2), initial=0)
+    axes = tuple(range(1, values.ndim))
+    others = [(2, 1)] if values.ndim == 3 else [(2, 1, 3, 4), (1, 2, 4, 3), (3, 4, 1, 2)]
+    differences = [np.abs(values - values.transpose(0, *other)).max(axis=axes, initial=0) for other in others]
+    difference = np.max(differences, axis=0)
+    allowed = SYMMETRY * np.abs(values).max(axis=axes, initial=0)
     if (wrong := difference > allowed).any():
         row = int(np.argmax(wrong))
         raise ValueError(

@@ -50,7 +50,7 @@ class Channel:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of the value at one point: (), (d,) or (d, d)."""
+        """Shape of the value at one point: (), (d,), (d, d) or (d, d, d, d)."""
         return tensors.shape(self.field, self.dimension)
 
     @property
@@ -199,7 +199,7 @@ class Wiring:
         accesses = self.participant.reads if verb == "read" else self.participant.writes
         there = [a.data for a in accesses if a.mesh == mesh]
         dimension = self.config.mesh(mesh).dimensions
-        if field.rank == 2:
+        if field.rank >= 2:
             dimension = tensors.dimension_of(name, there, dimension)
         wanted = field.carriers(name, dimension, there)
         missing = [data for data in wanted if data not in there]
@@ -208,7 +208,7 @@ class Wiring:
             raise CouplingError(
                 f"{self.file}: {self.name} {verb}s {name} on {mesh}, but has no {tags}{_hint(missing[0], there)}"
             )
-        if field.rank == 2 and (strange := sorted(tensors.components_of(name, there).difference(wanted))):
+        if field.rank >= 2 and (strange := sorted(tensors.components_of(name, there).difference(wanted))):
             raise CouplingError(
                 f"{self.file}: {self.name} {verb}s {name} on {mesh} as a symmetric tensor of {', '.join(wanted)}: "
                 f"remove {', '.join(strange)}"

@@ -8,6 +8,7 @@ from scalebridge.fields import Field
 
 SCALAR, VECTOR, TENSOR = Field("1"), Field("m", rank=1), Field("W/(m*K)", rank=2)
 FULL = Field("Pa", rank=2, symmetric=False)
+STIFFNESS, ANY = Field("Pa", rank=4), Field("Pa", rank=4, symmetric=False)
 
 
 def test_names_follow_the_upper_triangle_row_by_row():
@@ -27,11 +28,15 @@ def test_each_component_goes_under_its_own_name():
 
 
 @pytest.mark.parametrize("dimension", [1, 2, 3])
-@pytest.mark.parametrize("field", [SCALAR, VECTOR, TENSOR, FULL])
+@pytest.mark.parametrize("field", [SCALAR, VECTOR, TENSOR, FULL, STIFFNESS, ANY])
 def test_unpack_undoes_pack(field, dimension):
     values = np.random.default_rng(1).normal(size=(5, *tensors.shape(field, dimension)))
     if field is TENSOR:
         values = values + values.transpose(0, 2, 1)
+    if field is STIFFNESS:
+        values = values + values.transpose(0, 2, 1, 3, 4)
+        values = values + values.transpose(0, 1, 2, 4, 3)
+        values = values + values.transpose(0, 3, 4, 1, 2)
     packed = tensors.pack("K", field, values)
     assert tuple(packed) == field.data_names("K", dimension)
     packed["Other"] = np.zeros(3)
@@ -54,6 +59,10 @@ def test_a_wrong_shape_is_refused():
         tensors.pack("K", TENSOR, np.ones((4, 2)))
     with pytest.raises(ValueError, match=r"T has rank 0: expected an array of shape \(n,\), got \(4, 1\)"):
         tensors.pack("T", SCALAR, np.ones((4, 1)))
+    with pytest.raises(
+        ValueError, match=r"C has rank 4: expected an array of shape \(n, d, d, d, d\), got \(4, 2, 2\)"
+    ):
+        tensors.pack("C", STIFFNESS, np.ones((4, 2, 2)))
     with pytest.raises(ValueError, match=r"K has rank 2.*got \(4, 2, 3\)"):
         tensors.pack("K", TENSOR, np.ones((4, 2, 3)))
 
@@ -63,6 +72,21 @@ def test_a_lost_triangle_is_refused():
     values[1, 0, 1] = 0.5
     with pytest.raises(ValueError, match=r"K is declared symmetric, but its components at row 1 differ by 0\.5"):
         tensors.pack("K", TENSOR, values)
+
+
+def test_a_stiffness_without_a_potential_is_refused():
+    values = np.zeros((2, 2, 2, 2, 2))
+    values[1, 0, 0, 1, 1] = 1
+    with pytest.raises(ValueError, match=r"C is declared symmetric, but its components at row 1 differ by 1"):
+        tensors.pack("C", STIFFNESS, values)
+
+
+def test_a_component_of_a_stiffness_is_known_as_part_of_it():
+    assert tensors.whole("Tangent-0011") == {"Tangent-0011", "Tangent"}
+    names = STIFFNESS.data_names("Tangent", 3)
+    assert tensors.components_of("Tangent", [*names, "Tangent-22222", "Tangents"]) == set(names)
+    assert tensors.dimension_of("Tangent", names, 2) == 3
+    assert tensors.dimension_of("Tangent", STIFFNESS.data_names("Tangent", 2), 3) == 2
 
 
 def test_missing_and_uneven_components_are_refused():

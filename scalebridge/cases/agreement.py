@@ -97,7 +97,7 @@ def _data_names(name: str, field: Field, present: list[str]) -> tuple[str, ...]:
 def _shape(access: Access, field: Field, configuration: Configuration, module: str, own: Findings) -> None:
     datum = configuration.datum(access.data)
     if datum.vector != (field.rank == 1):
-        found, rank = "a vector" if datum.vector else "a scalar", ("a scalar", "a vector", "a tensor")[field.rank]
+        found, rank = "a vector" if datum.vector else "a scalar", f"a {field.kind}"
         message = f"'{access.data}' is {found}, but in {module} it carries {rank}"
         expected = "<data:vector>" if field.rank == 1 else "<data:scalar>"
         own.add(datum.line, f'<data name="{access.data}">', message, expected=expected)
