@@ -203,7 +203,7 @@ class QuadraturePoints(Places):
         return evaluate
 
     def average(self, function: fem.Function) -> CellAverage:
-        """Return the averages over the cells of a scalar function at the points, for pictures."""
+        """Return the averages over the cells of a function at the points, for pictures."""
         return CellAverage(self, function)
 
 
@@ -246,16 +246,19 @@ class CellAverage(fem.Function):  # type: ignore[misc]
     """The averages of a function at quadrature points over each cell, as of the last `refresh`."""
 
     def __init__(self, points: QuadraturePoints, function: fem.Function) -> None:
-        super().__init__(fem.functionspace(points.domain, ("Discontinuous Lagrange", 0)), name=function.name)
-        self._weights = points.weights.reshape(len(points.cells), -1)
+        shape = tuple(function.function_space.value_shape)
+        super().__init__(fem.functionspace(points.domain, ("Discontinuous Lagrange", 0, shape)), name=function.name)
+        self._weights = points.weights.reshape(len(points.cells), -1, 1)
         self._from = points.dofs(function.function_space)
         self._to = self.function_space.dofmap.list[: len(points.cells), 0]
         self._function = function
 
     def refresh(self) -> None:
         """Take the averages of what the function is now."""
-        values = self._function.x.array[self._from].reshape(self._weights.shape)
-        self.x.array[self._to] = (values * self._weights).sum(axis=1) / self._weights.sum(axis=1)
+        block = self.function_space.dofmap.bs
+        values = self._function.x.array.reshape(-1, block)[self._from].reshape(*self._weights.shape[:2], block)
+        averages = (values * self._weights).sum(axis=1) / self._weights.sum(axis=1)
+        self.x.array.reshape(-1, block)[self._to] = averages
         self.x.scatter_forward()
 
 
