@@ -154,7 +154,7 @@ class ScaledModel:
                 findings.add(entry.line, key, f"'{entry.map.name}' does not fit '{entry.field}'", expected=needed)
                 continue
             given = entry.map.gives(field)
-            ends = (entry.unit, field.unit) if what == "control" else (given.unit, entry.unit)
+            ends = (entry.unit, given.unit) if what == "control" else (given.unit, entry.unit)
             try:
                 self._conversions[entry.data] = converter(*ends)
             except UnitError as error:
