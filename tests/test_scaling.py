@@ -329,7 +329,7 @@ class Leaky:
         return ""
 
     def gives(self, field):
-        return Field("pA", per="window")
+        return Field("fA", per="window")  # not the unit of the control: what comes down is of another kind
 
     def start(self, field, points, seed):
         return {"last": np.full(len(points), float(seed)) + points[:, 0]}
@@ -337,6 +337,7 @@ class Leaky:
     def downscale(self, values, memory, dt, cells):
         if values.min() < 0:
             raise ScalingError("is negative", rows=np.flatnonzero(values.min(axis=1) < 0))
+        values = values / 1e3
         return values + memory["last"][:, None], memory if dt == 0 else {"last": values[:, -1]}
 
     def audit(self, memory, unit):
