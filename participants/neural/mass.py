@@ -114,6 +114,10 @@ def main[S: Settings](case: Case[S], kind: Callable[[S, int], Brain] = Brain) ->
     with Coupling(case) as coupling:
         samples = number_of_samples(coupling, s)
         brain = kind(s, samples)
+        if not len(brain.columns):
+            raise CouplingError(
+                "columns: no region is simulated elsewhere; expected the label or number of one or more"
+            )
         ahead = samples * sends_ahead(coupling, s)
         first = -samples  # sample at which the window in progress begins
         mesh = coupling.provide_signals("Column-Mesh", brain.columns[:, None], samples)
