@@ -165,7 +165,8 @@ def _parameters(element: Element, map_class: type[Any], key: str, findings: Find
     before = len(findings.found)
     described = settings.schema(map_class)
     given = {n: _plain(described[n]["type"], v) for n, v in element.attributes.items() if n in described}
-    values = settings.check(described, given, findings, key=key, lines=dict.fromkeys(given, element.line))
+    lines = dict.fromkeys(given, element.line)
+    values = settings.check(described, given, findings, key=key, lines=lines, line=element.line)
     return map_class(**values) if len(findings.found) == before else None
 
 

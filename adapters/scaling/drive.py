@@ -30,6 +30,8 @@ MOST = 10**8
 # and populations. A sum has about as many independent looks at it as there are factors of e in the number of windows:
 # a million windows for 100 populations are some thousand looks, each of which is beyond 5 once in two million.
 SIGMAS = 5.0
+# Expected numbers of spikes beyond which their distribution is normal, and SciPy's tails are no longer exact.
+MANY = 1e6
 LEVEL = -float(log_ndtr(-SIGMAS))  # of the probability: exp(-LEVEL)
 Z_SOURCE = "tails of the Poisson distribution, as a z score; beyond 5 once in two million looks"
 BERNSTEIN = "mean of a Poisson process; Bernstein's inequality at the level of 5 standard deviations"
@@ -299,8 +301,9 @@ def _z_score(memory: Memory) -> Check:
     fewer = pdtr(drawn, asked)
     more = np.where(drawn > 0, pdtrc(np.maximum(drawn - 1, 0), asked), 1.0)
     least = np.clip(np.minimum(fewer, more), np.finfo(float).tiny, 0.5)
+    score = np.where(asked < MANY, -ndtri(least), np.abs(drawn - asked) / np.sqrt(np.maximum(asked, MANY)))
     name = "spikes drawn against their expected number, z score"
-    return checks.at_most(name, -ndtri(least.min()), SIGMAS, source=Z_SOURCE)
+    return checks.at_most(name, score.max(), SIGMAS, source=Z_SOURCE)
 
 
 def _begun(memory: Memory) -> bool:
