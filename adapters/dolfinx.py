@@ -20,7 +20,11 @@ with contextlib.suppress(ImportError):  # brings MPI where DOLFINx comes as this
 with contextlib.suppress(ImportError):  # breaks where it is imported after dolfinx.fem.petsc
     import h5py  # noqa: F401
 
+with contextlib.suppress(ImportError):  # takes over signals once it is imported
+    import petsc4py.PETSc  # noqa: F401
+
 # isort: on
+import signal
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -44,6 +48,7 @@ from adapters.wiring import CouplingError
 type Array = NDArray[np.float64]
 
 forget_shared_memory(MPI.COMM_WORLD)
+signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # as Python has it: a partner that has gone is an error, PETSc would abort
 
 
 class ReadFunction(fem.Function):  # type: ignore[misc]

@@ -305,3 +305,23 @@ def test_a_killed_solver_leaves_no_shared_memory(ranks):
     files = re.findall(r"/dev/shm/mpich_[^ ',\]]+", killed.stdout)
     assert files  # otherwise this tests nothing
     assert [file for file in files if Path(file).exists()] == []
+
+
+DESERTED = """
+import dolfinx.fem.petsc
+import adapters.dolfinx
+import socket
+mine, other = socket.socketpair()
+other.close()
+try:
+    mine.sendall(b"x")
+except BrokenPipeError:
+    print("noticed")
+"""
+
+
+def test_a_partner_that_has_gone_is_noticed():
+    """PETSc would end the process where Python raises an error, of which the coupling engine makes a message."""
+    command = [sys.executable, "-c", "import participants.macro\n" + DESERTED]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "noticed\n"), done.stderr
