@@ -17,6 +17,7 @@ load cases, one column per node or grid cell. Components of strains are xx, yy, 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import scipy.fft
@@ -61,7 +62,12 @@ class Grid:
     def crop(self, field: Array) -> Array:
         """Return the values (..., *cells) of (..., N)."""
         whole = field.reshape(*field.shape[:-1], *self.nodes)
-        return whole[(..., *(slice(n) for n in self.cells))] if self.free else whole
+        inside: tuple[Any, ...] = (..., *(slice(n) for n in self.cells))
+        return whole[inside] if self.free else whole
+
+    def slot(self, i: int, j: int) -> int:
+        """Return where the component ij of a symmetric tensor is in its vector."""
+        return self.pairs.index((min(i, j), max(i, j)))
 
     def mean(self, field: Array) -> Array:
         """Return the mean over the cell (...) of values (..., N), which are zero outside of it."""
@@ -89,10 +95,9 @@ class Grid:
         d = self.dimension
         if self.free:
             self._deviate(stress)
-        slots = {pair: slot for slot, pair in enumerate(self.pairs)}
         result = np.empty((d, *stress.shape[1:]))
         for i in range(d):
-            result[i] = self._divergence([stress[slots[min(i, j), max(i, j)]] for j in range(d)], 0)
+            result[i] = self._divergence([stress[self.slot(i, j)] for j in range(d)], 0)
         if self.fixed is not None:
             result[..., self.fixed] = 0
         return result

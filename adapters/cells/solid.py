@@ -38,6 +38,7 @@ class NotBalanced(MicroError):
     """The forces in some cells are not balanced; told is the worst of them."""
 
     def __init__(self, rows: ArrayLike, share: float) -> None:
+        self.share = share
         message = (
             f"the stresses in the cell are not in equilibrium after {NEWTON} steps of Newton's method: unbalanced are "
             f"{share:.2g} of the stress; take smaller steps of strain, or a larger tolerance"
@@ -195,14 +196,14 @@ def gradients(grid: Grid, stiffness: Stiffness, force: Array, goal: Array, z: Ar
 
 
 def tangent(
-    grid: Grid, stiffness: Stiffness, correctors: Array, elastic: Array, tolerance: float, group: int
+    grid: Grid, stiffness: Stiffness, correctors: Array, elastic: float, tolerance: float, group: int
 ) -> tuple[Array, Array]:
     """Return the stiffness of the cells (n, s, s) [Pa], symmetric, and the correctors (d, n, s, N).
 
     Parameters
     ----------
     correctors : (d, n, s, N) to start from; one load case for each component of a strain.
-    elastic : (n,) [Pa] a stiffness of the solid where it is elastic.
+    elastic : [Pa] a stiffness of the solid where it is elastic.
     tolerance : of the stiffness, as a share of its largest entry. It is an energy, so its error is the square of that
         of the strains.
     group : load cases that are worked on at once.

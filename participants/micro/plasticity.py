@@ -85,11 +85,14 @@ class Plasticity:
 
     def stress(self, strain: Array) -> Array:
         """Return the stress (s, n, 1, N) [Pa] at a strain and the plastic strain that there is."""
-        m, d = self.moduli, _dimension(strain)
-        e, trace = _deviator(strain)
-        result = 2 * m.G * (e - self.p)
-        result[:d] += m.K * trace
-        return np.asarray(result)
+        result = self.deviator(strain)
+        d = _dimension(strain)
+        result[:d] += self.moduli.K * strain[:d].sum(axis=0)
+        return result
+
+    def deviator(self, strain: Array) -> Array:
+        """Return the deviator of that stress."""
+        return np.asarray(2 * self.moduli.G * (_deviator(strain)[0] - self.p))
 
     def stored(self, strain: Array) -> Array:
         """Return the free energy (n, 1, N) [J/m^3], that of hardening included."""
@@ -98,16 +101,22 @@ class Plasticity:
         elastic = m.K / 2 * trace**2 + m.G * _square(e - self.p)
         return np.asarray(elastic + m.Hi / 2 * self.alpha**2 + m.Hk / 3 * _square(self.p))
 
-    def dissipated(self, strain: Array, end: Plasticity, end_strain: Array) -> Array:
-        """Return what a step from here to `end` dissipates (n, 1, N) [J/m^3], work being taken by the trapezoidal rule.
+    def dissipated(self, end: Plasticity) -> Array:
+        """Return Y dalpha, what a step from here to `end` dissipates (n, 1, N) [J/m^3]."""
+        flow = end.alpha - self.alpha
+        return np.multiply(self.moduli.Y, flow, out=np.zeros_like(flow), where=flow > 0)
 
-        So the balance of work, stored and dissipated energy holds exactly in steps of any length. It is Y dalpha while
-        plastic flow goes on, and less by half the overshoot in the step in which it begins.
+    def unseen(self, strain: Array, end: Plasticity, end_strain: Array) -> Array:
+        """Return stored and dissipated energy less the work by the trapezoidal rule in that step (n, 1, N) [J/m^3].
+
+        It is not negative, and zero but for the step in which plastic flow begins or turns: there the stress has been
+        higher in between. With it the first law holds exactly in steps of any length.
         """
         m, flow = self.moduli, end.p - self.p
         e, plastic = _deviator(strain + end_strain)[0], self.p + end.p
         driving = 2 * m.G * (e - plastic) - 2 / 3 * m.Hk * plastic
-        return np.asarray((_product(driving, flow) - m.Hi * (end.alpha**2 - self.alpha**2)) / 2)
+        seen = (_product(driving, flow) - m.Hi * (end.alpha**2 - self.alpha**2)) / 2
+        return np.asarray(self.dissipated(end) - seen)
 
     def _trial(self, strain: Array) -> tuple[Array, Array, Array]:
         """Return xi without further flow (s, ...), |xi| or 1 where it is elastic, and f or 0 where that is negative."""
