@@ -1,0 +1,111 @@
+"""Quadratic integrate-and-fire neurons: rates of one, of many without and with synapses."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy.optimize import brentq
+
+from adapters.wiring import CouplingError
+from participants.neural.spiking import Quadratic, QuadraticNeurons
+
+TAU = 0.01  # s
+
+
+def rates(model, state, current, duration, windows):
+    """Return the state after some windows, and the rate of each population over them, times tau."""
+    fired = np.zeros(len(current))
+    for _ in range(windows):
+        state, seen = model.solve(state, {"current": np.asarray(current)[:, None]}, duration / windows)
+        fired += seen["spikes"].counts()[:, 0]
+    return state, fired / model.neurons / duration * TAU
+
+
+def begun(model, current):
+    points = np.arange(len(current), dtype=float)[:, None]
+    return model.start(points, {"current": np.asarray(current, dtype=float)[:, None]})
+
+
+def test_one_neuron_fires_with_the_square_root_of_its_current():
+    """Period pi tau / sqrt(I), from dv/dt = (v^2 + I) / tau between minus and plus infinity."""
+    current = np.array([0.25, 1.0, 4.0, 16.0, -1.0])
+    model = QuadraticNeurons(Quadratic(neurons=20, delta=0.0, eta=0.0, J=0.0), seed=1)
+    state = begun(model, current)
+    times = [[] for _ in current]
+    for window in range(20):
+        state, seen = model.solve(state, {"current": current[:, None]}, 0.01)
+        spikes = seen["spikes"]
+        for row in range(5):
+            first = (spikes.row == row) & (spikes.neuron == 3)
+            times[row] += (spikes.time[first] + 0.01 * window).tolist()
+    assert not times[4]
+    for row in range(4):
+        period = math.pi * TAU / math.sqrt(current[row])
+        assert len(times[row]) >= 2
+        # a time step of 1e-3 tau, and a threshold at 100 in place of infinity
+        assert np.diff(times[row]).mean() == pytest.approx(period, abs=2e-3 * TAU)
+
+
+def lorentzian(eta):
+    """Return r tau = sqrt(eta + sqrt(eta^2 + Delta^2)) / (sqrt(2) pi), of infinitely many neurons without synapses."""
+    return math.sqrt(eta + math.hypot(eta, 1)) / (math.sqrt(2) * math.pi)
+
+
+def quantiles(eta, neurons):
+    """Return r tau of as many neurons: the mean of sqrt(eta_j) / pi. Their strongest currents are too weak."""
+    p = np.arange(1, neurons + 1) / (neurons + 1)
+    return np.sqrt(np.maximum(eta + np.tan(np.pi * (p - 0.5)), 0)).mean() / math.pi
+
+
+@pytest.mark.parametrize("eta", [1.0, -1.0])
+def test_without_synapses_the_rate_is_that_of_the_lorentzian(eta):
+    """Montbrio, Pazo & Roxin (2015), fixed point of equations 12 without coupling."""
+    assert quantiles(eta, 10**7) == pytest.approx(lorentzian(eta), rel=1e-3)
+    model = QuadraticNeurons(Quadratic(neurons=4000, eta=eta, J=0.0), seed=1)
+    _, found = rates(model, begun(model, [0.0]), [0.0], 0.1, 10)
+    assert found[0] == pytest.approx(quantiles(eta, 4000), rel=0.01)
+
+
+def test_ten_thousand_neurons_rest_at_the_fixed_points_of_their_mean_field():
+    """0.081134, 1.373244 at I = 3, and 1.030597: fixed points of equations 12 of Montbrio, Pazo & Roxin (2015).
+
+    So many quantiles rest at 0.0780, 1.3677 and 1.0210: there r = quantiles(eta + J r + I).
+    """
+    model = QuadraticNeurons(Quadratic(), seed=1)
+    state, _ = rates(model, begun(model, [0.0]), [0.0], 0.02, 2)
+    state, low = rates(model, state, [0.0], 0.06, 6)
+    state, _ = rates(model, state, [3.0], 0.06, 6)
+    state, driven = rates(model, state, [3.0], 0.04, 4)
+    state, _ = rates(model, state, [0.0], 0.06, 6)
+    state, high = rates(model, state, [0.0], 0.06, 6)
+    for found, current, exact, tolerance in (
+        (low, 0, 0.081134, 0.05),
+        (driven, 3, 1.373244, 0.015),
+        (high, 0, 1.030597, 0.015),
+    ):
+        assert lorentzian(-5 + 15 * exact + current) == pytest.approx(exact, rel=1e-4)
+        assert found[0] == pytest.approx(exact, rel=tolerance)
+        here = brentq(lambda r, current=current: quantiles(-5 + 15 * r + current, 10**4) - r, 0.9 * exact, 1.1 * exact)
+        assert found[0] == pytest.approx(here, rel=0.01)
+
+
+def test_the_start_is_stationary():
+    """Without synapses the first window fires as any other: also those that pass infinity have been set right."""
+    model = QuadraticNeurons(Quadratic(neurons=4000, eta=20.0, J=0.0), seed=2)
+    found = []
+    state = begun(model, [0.0])
+    for _ in range(12):
+        state, one = rates(model, state, [0.0], 5e-4, 1)
+        found.append(one[0])
+    expected = math.sqrt(20 + math.hypot(20, 1)) / (math.sqrt(2) * math.pi)
+    spread = math.sqrt(expected * 5e-4 / TAU / 4000) / (5e-4 / TAU)
+    np.testing.assert_allclose(found, expected, atol=4 * spread)
+
+
+def test_steps_have_to_resolve_the_passage_through_infinity():
+    with pytest.raises(
+        CouplingError, match=r"dt 0.2 ms is too long for neurons that pass v_peak 100 .* at most 0.1 ms"
+    ):
+        QuadraticNeurons(Quadratic(dt=0.2), seed=1)
+    with pytest.raises(CouplingError, match=r"dt 0.05 ms is longer than the synaptic time of 0.02 ms"):
+        QuadraticNeurons(Quadratic(dt=0.05, synaptic_time=0.02), seed=1)
