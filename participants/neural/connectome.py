@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from scalebridge.findings import Findings, nearest
+from scalebridge.findings import Finding, Findings, nearest
 
 type Array = NDArray[np.float64]
 type Integers = NDArray[np.int64]
@@ -63,9 +63,8 @@ class Connectome:
                 number = int(name)
             else:
                 expected = f"a label such as {self.labels[0]}, or a number from 0 to {len(self.labels) - 1}"
-                findings.add(None, "", f"no region '{name}'", expected=expected)
-                if (meant := nearest(name, self.labels)) is not None:
-                    findings.add(None, "", f"did you mean the region {meant}?")
+                meant = nearest(name, self.labels)
+                findings.found.append(Finding(key, None, "", f"no region '{name}'", expected, meant))
                 continue
             if number in found:
                 findings.add(None, "", f"the region '{name}' is there twice")

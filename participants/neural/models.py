@@ -91,7 +91,7 @@ class WilsonCowan:
              S(x) = 1 / (1 + exp(-a (x - theta))) - 1 / (1 + exp(a theta)),    k = S(infinity)
 
     E, I shares of the cells that fire within a refractory period, tau [ms] time constant, P input; a and theta slope
-    and threshold of the cells (Wilson & Cowan, Biophys. J. 12, 1 (1972), equations 11, 12 and 15, with r = 1 for the
+    and threshold of the cells (Wilson & Cowan, Biophys. J. 12, 1 (1972), equations 11 and 12, with r = 1 for the
     refractory period as there; the defaults are those of its figure 4, with a state of rest and an active one).
     """
 
