@@ -23,6 +23,12 @@ def test_keys_do_not_depend_on_the_batch():
     assert not (seeds.keys(POINTS, 4) == keys).any()
 
 
+def test_two_uses_at_one_place_draw_different_numbers():
+    first, second = (seeds.keys(POINTS, seeds.named(3, name)) for name in ("Excitation", "Inhibition"))
+    assert not (first == second).any()
+    assert seeds.named(3, "Excitation") == seeds.named(3, "Excitation") != seeds.named(4, "Excitation")
+
+
 def test_any_draw_can_be_repeated():
     key = seeds.keys(POINTS, 3)[1]
     first, second = (seeds.counted(key, count).random(1000) for count in (0, 1))

@@ -218,6 +218,18 @@ def test_all_of_it_in_a_file(tmp_path):
     ]
 
 
+def test_two_maps_of_a_kind_draw_different_spikes(tmp_path):
+    """Two data at the same place, as excitation and inhibition are: what they bring is not correlated."""
+    text = FILE.replace('map="synaptic-current" charge', 'map="filtered-spikes" charge').replace("0.003 s", "3 ms")
+    text = text.replace('charge="50 ms" kernel="alpha"\n             time="2 ms"', 'charge="1 ms" synapses="40"')
+    model = ScaledModel(Echo(), read(tmp_path, text), seed=2)
+    rates = {name: np.full((2, 500), 0.02 if name == "Excitation" else 20.0) for name in model.controls}
+    state = model.start(POINTS, rates)
+    driven, _ = model._downscale(state["maps"], rates, 0.5)
+    for one, other in zip(driven["current"], driven["noise"], strict=True):
+        assert abs(np.corrcoef(one, other)[0, 1]) < 5 / 500**0.5
+
+
 def test_what_is_wrong_in_a_file(tmp_path):
     text = FILE.replace(' charge="50 ms"', "").replace('time="0.003 s"', 'time="3"').replace("gaussian", "gausian")
     with pytest.raises(ConfigurationError) as error:

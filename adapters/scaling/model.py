@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from adapters import seeds
 from adapters.micro import Array, Audited, MicroModel, Pictured, State, Values
 from adapters.scaling.config import Entry, Scaling
 from adapters.scaling.protocol import Downscale, Memory, ScalingError, Upscale
@@ -28,7 +29,7 @@ class ScaledModel:
     ----------
     model : the micro model. If its fields are spikes it has `neurons`, the number of neurons of each population.
     scaling : the elements that concern it (`Scaling.of`).
-    seed : seed of all random numbers of the maps.
+    seed : seed of all random numbers of the maps; each of them gets one of its own.
 
     Raises
     ------
@@ -53,7 +54,7 @@ class ScaledModel:
         """Return the state of n simulations at `points` (n, dim) [m]; controls in wire units, (n, ...)."""
         n = len(points)
         memories: dict[str, Memory] = {
-            entry.data: entry.map.start(self.model.controls[entry.field], points, self.seed)
+            entry.data: entry.map.start(self.model.controls[entry.field], points, seeds.named(self.seed, entry.data))
             for entry in self.scaling.down
         }
         seen, _ = self._downscale(memories, controls, 0.0)
