@@ -129,6 +129,17 @@ def test_two_columns_that_drive_each_other(tmp_path, three, ranks):
     np.testing.assert_allclose(found, alone(three), rtol=1e-12)
 
 
+def test_a_brain_of_76_regions(tmp_path):
+    """That of The Virtual Brain, one side of which is stimulated, with columns on both sides."""
+    columns = ["lPFCORB", "rPFCM"]
+    here = {"connectome": "tvb:connectivity_76", "coupling": 0.05, "J": 15.0, "initial_rate": [12.0]}
+    here |= {"stimulus_regions": ["rPFCM", "rV1", "3"]}
+    wanted = alone(here, time=30.0)
+    assert (np.ptp(wanted, axis=0) > 1).sum() > 40
+    found = coupled(tmp_path, {**here, "columns": columns}, window=1.0, time=30.0)
+    np.testing.assert_allclose(found, wanted, rtol=1e-12)
+
+
 REFUSED = "longer than {:g} ms, the shortest delay across the coupling"
 
 

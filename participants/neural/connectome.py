@@ -132,7 +132,7 @@ def _folder(path: Path, findings: Findings) -> dict[str, str]:
         with (path / member).open("rb") as file:
             return file.read(LARGEST + 1)
 
-    return _texts({p.name for p in path.iterdir()}, read, findings)
+    return _texts({p.name for p in path.iterdir() if p.is_file()}, read, findings)
 
 
 def _zip(path: Path, findings: Findings) -> dict[str, str]:
