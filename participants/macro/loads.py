@@ -8,6 +8,7 @@ import numpy as np
 import ufl
 from dolfinx import fem, mesh
 
+from adapters.step import Step
 from adapters.wiring import CouplingError
 from participants.macro.bodies import Body
 from scalebridge.settings import setting
@@ -69,6 +70,11 @@ class Load:
             displacement.x.array[:] = now * shape.x.array
         if not self._driven:
             self.traction.value = now
+
+    def turns(self, step: Step) -> bool:
+        """Whether the load does not go on in the step as it did before."""
+        before, now, then = np.interp([step.t - step.dt, step.t, step.end], self.s.times, self.values)
+        return bool((now - before) * (then - now) <= 0)
 
 
 def _values(s: History) -> tuple[float, ...]:

@@ -31,6 +31,7 @@ from adapters.energy import Energy
 from adapters.participant import participant
 from participants.macro import bodies
 from participants.macro.loads import History, Load
+from participants.macro.newton import Newton
 from scalebridge.fields import Field
 from scalebridge.settings import setting
 
@@ -66,25 +67,30 @@ def main(case: Case[Settings]) -> None:
         points.write("Strain", strain(u))
         Sigma, psi, D = points.read("Stress"), points.read("Stored-Energy"), points.read("Dissipation")
         if s.tangent == "homogenised":
-            E_k, C = points.sent("Strain"), points.read("Tangent")
+            C, E_k = points.read("Tangent"), points.sent("Strain")
             change = product(C, strain(du) - E_k)
         else:
             E_k = points.read("Mean-Strain")
             change = elastic(s, strain(du) - E_k)
 
-        newton = inner(Sigma + change, strain(v)) * points.dx - load.traction * inner(load.e, v) * load.ds
+        force = inner(Sigma, strain(v)) * points.dx
+        applied = load.traction * inner(load.e, v) * load.ds
+        linear = force + inner(change, strain(v)) * points.dx - applied
         direct = {"ksp_type": "preonly", "pc_type": "lu", "pc_factor_mat_solver_type": "mumps"}
         problem = LinearProblem(
-            lhs(newton), rhs(newton), u=u, bcs=load.bcs, petsc_options_prefix="solid", petsc_options=direct
+            lhs(linear), rhs(linear), u=u, bcs=load.bcs, petsc_options_prefix="solid", petsc_options=direct
         )
-        travel = inner(u, load.e) / load.area * load.ds
-        energy = Energy(coupling, points, inner(Sigma, strain(v)) * points.dx, load.e, travel, load.area)
+        newton = Newton(coupling, u, C, load, force - applied, problem.solve) if s.tangent == "homogenised" else None
+        energy = Energy(coupling, points, force, load.e, inner(u, load.e) / load.area * load.ds, load.area)
         FieldOutput(coupling, "fields", [u, *map(points.average, (points.sent("Strain"), Sigma, psi, D))])
 
         for step in coupling.steps(keep=[u]):
             load.at(step.end)
-            problem.solve()
-        energy.check()
+            if newton is not None:
+                newton.step(step)
+            else:
+                problem.solve()
+        energy.check(1e-9 if newton is not None else 1e-6)
 
 
 def strain(u: Any) -> Any:
