@@ -65,10 +65,11 @@ def test_times_follow_the_rate_from_part_to_part_and_are_uniform_within():
     assert kstest(times, lambda t: np.interp(t, np.linspace(0, 0.01, 5), cumulated)).pvalue > 1e-6
 
 
-def test_intervals_between_spikes_are_exponential():
-    """Also across the seams of the windows: the process has no memory."""
-    found, _ = drawn([[20.0]], 400, dt=1e-3, neurons=10, synapses=10)
-    times = np.concatenate([s.time + 1e-3 * number for number, s in enumerate(found)])
+@pytest.mark.parametrize(("windows", "dt"), [(400, 1e-3), (4, 0.1)])
+def test_intervals_between_spikes_are_exponential(windows, dt):
+    """Within windows, and across the seams of short ones: the process has no memory."""
+    found, _ = drawn([[20.0]], windows, dt=dt, neurons=10, synapses=10)
+    times = np.concatenate([s.time + dt * number for number, s in enumerate(found)])
     assert kstest(np.diff(times) * 20 * 100, "expon").pvalue > 1e-6
 
 

@@ -140,6 +140,7 @@ def test_the_memory_is_never_changed(kernel):
     once, after = chosen.upscale(window(train, 0.01, 0.01, 4, 2), memory, ())
     expected = once.copy()
     once += 1  # of no consequence to anybody
+    np.testing.assert_array_equal(after["rate"], expected[:, -1])
     twice, _ = chosen.upscale(window(train, 0.01, 0.01, 4, 2), memory, ())
     np.testing.assert_array_equal(twice, expected)
     assert memory.keys() == after.keys() == chosen.start(SPIKES, 2, (NEURONS,)).keys()
