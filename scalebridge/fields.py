@@ -27,7 +27,8 @@ class Field:
         value for each of the equal parts of a time window, "spikes" for the times at which the neurons of a population
         have fired in it.
     help : what it is, for people.
-    optional : a control that may get no value: what drives the micro model otherwise is enough.
+    optional : it may be left out: of a micro model's controls, because what drives it otherwise is enough; of what a
+        solver reads, because its settings may say so.
     """
 
     unit: str

@@ -111,6 +111,15 @@ def test_fields(folder, monkeypatch, changes, message):
     assert any(re.search(message, text) for text in found), found
 
 
+def test_what_is_optional_may_be_left_out(folder, monkeypatch):
+    reads = {"Beta": {"unit": "K"}, "Gamma": {"unit": "K", "rank": 2, "optional": True}}
+    tell(monkeypatch, reads=reads)
+    assert look(folder).findings == ()
+    change(folder / "coupling.xml", "Beta", "Gamma-00")
+    found = findings(folder)
+    assert any("'Gamma-11', which teller reads, is not among" in text for text in found), found
+
+
 def test_strategies_of_micro_models(folder, monkeypatch):
     tell(monkeypatch, kind="micro", controls={"Alpha": {"unit": "K"}}, observables={"Beta": {"unit": "K"}})
     micro = "Right.command=null", "Right.run=teller"

@@ -69,10 +69,15 @@ def fields(name: str, description: Description, configuration: Configuration) ->
         ("write", description.outputs, participant.writes),
     ):
         present = [a.data for a in accesses]
-        carried = {
-            data: field for field_name, field in group.items() for data in _data_names(field_name, field, present)
+        names = {field_name: _data_names(field_name, field, present) for field_name, field in group.items()}
+        carried = {data: group[field_name] for field_name, some in names.items() for data in some}
+        left_out = {
+            data
+            for field_name, some in names.items()
+            if description.kind == "solver" and group[field_name].optional and not set(some).intersection(present)
+            for data in some
         }
-        for data in sorted(carried.keys() - set(present)):
+        for data in sorted(carried.keys() - set(present) - left_out):
             message = f"'{data}', which {description.module} {verb}s, is not among its <{verb}-data>"
             expected = f'<{verb}-data name="{data}" mesh="..." />'
             strangers = [d for d in present if d not in carried]
