@@ -41,7 +41,7 @@ class Composite(Phases):
 
     boundary: str = setting("periodic", "what holds on the boundary of the cell", choices=BOUNDARIES)
     tangent: bool = setting(True, "whether the homogenised tangent is computed, which takes about half of the time")
-    tolerance: float = setting(1e-10, "share of the stress that may be out of balance", above=0, maximum=1e-3)
+    tolerance: float = setting(2e-11, "share of the stress that may be out of balance", above=0, maximum=1e-3)
     tangent_tolerance: float = setting(1e-6, "error of the tangent, as a share of its entries", above=0, maximum=1e-1)
     snapshots: int = setting(12, "pictures to keep of the cells, after the one at the start", minimum=0)
     threads: int = setting(1, "parts of the batch that are worked on at the same time", minimum=1)
