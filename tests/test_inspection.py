@@ -115,7 +115,7 @@ def test_what_is_optional_may_be_left_out(folder, monkeypatch):
     reads = {"Beta": {"unit": "K"}, "Gamma": {"unit": "K", "rank": 2, "optional": True}}
     tell(monkeypatch, reads=reads)
     assert look(folder).findings == ()
-    change(folder / "coupling.xml", "Beta", "Gamma-00")
+    change(folder / "coupling.xml", "Beta", "Gamma-01")
     found = findings(folder)
     assert any("'Gamma-11', which teller reads, is not among" in text for text in found), found
 
