@@ -264,12 +264,14 @@ def test_the_work_grows_as_the_boundary_allows_less_in_plastic_flow_too():
     assert kept[0] < kept[1] < kept[2]
 
 
-@pytest.mark.parametrize("boundary", ["periodic", "uniform-strain", "uniform-stress"])
-@pytest.mark.parametrize("d", [2, 3])
+@pytest.mark.parametrize(
+    ("d", "boundary"),
+    [(2, "periodic"), (2, "uniform-strain"), (2, "uniform-stress"), (3, "periodic"), (3, "uniform-strain")],
+)
 def test_the_tangent_is_the_derivative_of_the_mean_stress(d, boundary):
     settings = Composite(
         dimensions=d,
-        cells=12 if d == 2 else 6 if boundary == "periodic" else 4,
+        cells=10 if d == 2 else 4,
         isotropic_hardening=(2e9, 0.0),
         kinematic_hardening=(1e9, 0.0),
         tolerance=1e-13,
