@@ -17,7 +17,8 @@ from tvb.basic.profile import TvbProfile
 from participants.neural import models
 from participants.neural.connectome import Connectome
 
-logging.basicConfig(level=logging.ERROR)  # before TVB has everything logged
+logging.basicConfig()  # before TVB has everything told
+logging.getLogger("tvb").setLevel(logging.ERROR)
 TvbProfile.set_profile(TvbProfile.MATLAB_PROFILE, run_init=False)  # the one that writes no files into the home
 
 with warnings.catch_warnings():
@@ -28,7 +29,6 @@ with warnings.catch_warnings():
     from tvb.simulator.history import SparseHistory
     from tvb.simulator.integrators import HeunDeterministic, HeunStochastic
     from tvb.simulator.models.infinite_theta import MontbrioPazoRoxin
-    from tvb.simulator.models.wilson_cowan import WilsonCowan
     from tvb.simulator.noise import Additive
     from tvb.simulator.simulator import Simulator
 
@@ -181,6 +181,13 @@ def counterpart(model: models.Model, regions: int) -> tuple[Any, str, int]:
         own = parameters(tau=model.tau, eta=model.eta, Delta=model.delta, J=model.J, cr=1, cv=0)
         return MontbrioPazoRoxin(I=np.zeros(regions), **own), "I", 1
     assert isinstance(model, models.WilsonCowan)
+    return wilson_cowan(model, regions), "P", 0
+
+
+def wilson_cowan(model: models.WilsonCowan, regions: int) -> Any:
+    """Return TVB's model with the same parameters; of its thresholds b is ours, and its k are limits of responses."""
+    from tvb.simulator.models.wilson_cowan import WilsonCowan  # Numba compiles it, which takes a second
+
     at_rest = np.zeros(1)
     k_e, k_i = (models.sigmoid(a, b, at_rest)[0] for a, b in ((model.a_e, model.theta_e), (model.a_i, model.theta_i)))
     own = parameters(
@@ -188,7 +195,7 @@ def counterpart(model: models.Model, regions: int) -> tuple[Any, str, int]:
         c_ee=model.c_ee, c_ei=model.c_ei, c_ie=model.c_ie, c_ii=model.c_ii,
         a_e=model.a_e, a_i=model.a_i, b_e=model.theta_e, b_i=model.theta_i, theta_e=0, theta_i=0,
     )  # fmt: skip
-    return WilsonCowan(P=np.full(regions, model.P), shift_sigmoid=np.array([True]), **own), "P", 0
+    return WilsonCowan(P=np.full(regions, model.P), shift_sigmoid=np.array([True]), **own)
 
 
 def parameters(**values: float) -> dict[str, Array]:
