@@ -145,14 +145,15 @@ def test_window_by_window_the_spikes_are_those_of_one_run(kind, samples_each):
     np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize("samples_each", [1, 10])  # shorter and longer than delays are
 @pytest.mark.parametrize("kind", MODELS)
-def test_a_state_goes_on_bitwise_in_another_process(kind, tmp_path):
+def test_a_state_goes_on_bitwise_in_another_process(kind, samples_each, tmp_path):
     inputs = driven(kind, 60)
     model, state = begun(kind, inputs)
-    middle, _ = windows(model, state, inputs, 10, end=30)
-    last, fired = windows(model, middle, inputs, 10, begin=30)
+    middle, _ = windows(model, state, inputs, samples_each, end=30)
+    last, fired = windows(model, middle, inputs, samples_each, begin=30)
     treefile.save(tmp_path / "state.npz", middle)
-    other, found = windows(made(kind), treefile.load(tmp_path / "state.npz"), inputs, 10, begin=30)
+    other, found = windows(made(kind), treefile.load(tmp_path / "state.npz"), inputs, samples_each, begin=30)
     np.testing.assert_array_equal(found, fired)
     assert len(fired)
     same(other, last)

@@ -111,5 +111,4 @@ def test_a_balanced_network_fires_at_the_rate_of_its_mean_field():
         rate += 0.1 * (siegert(mean, sigma, tau) - rate)
     settings = Leaky(neurons=5000, weight=J, inhibition=g, background=1e3 * background, raster=0)
     found = run(LeakyNeurons(settings, seed=2), {}, 0.2, 20)
-    print(rate, found)
-    assert found[0] == pytest.approx(rate, rel=0.1)
+    assert found[0] == pytest.approx(rate, rel=0.05)

@@ -90,16 +90,19 @@ def test_ten_thousand_neurons_rest_at_the_fixed_points_of_their_mean_field():
 
 
 def test_the_start_is_stationary():
-    """Without synapses the first window fires as any other: also those that pass infinity have been set right."""
+    """Without synapses the first window fires as any other; a share 2 r tau / v_peak passes infinity, at any point."""
     model = QuadraticNeurons(Quadratic(neurons=4000, eta=20.0, J=0.0), seed=2)
     found = []
     state = begun(model, [0.0])
+    since = -state["neurons"]["lastspike"][~state["neurons"]["not_refractory"]] / TAU
     for _ in range(12):
         state, one = rates(model, state, [0.0], 5e-4, 1)
         found.append(one[0])
-    expected = math.sqrt(20 + math.hypot(20, 1)) / (math.sqrt(2) * math.pi)
+    expected = lorentzian(20)
     spread = math.sqrt(expected * 5e-4 / TAU / 4000) / (5e-4 / TAU)
     np.testing.assert_allclose(found, expected, atol=4 * spread)
+    assert len(since) == pytest.approx(4000 * 0.02 * expected, abs=4 * math.sqrt(4000 * 0.02 * expected))
+    np.testing.assert_allclose(np.quantile(since, [0.0, 0.25, 0.5, 0.75, 1.0]), np.linspace(0, 0.02, 5), atol=0.004)
 
 
 def test_steps_have_to_resolve_the_passage_through_infinity():
