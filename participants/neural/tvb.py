@@ -55,4 +55,12 @@ def main(case: Case[Settings]) -> None:
 
 
 if __name__ == "__main__":
-    participant(main, Settings, reads=mass.READS, writes=mass.WRITES, delay=mass.shortest_delay)
+    participant(
+        main,
+        Settings,
+        reads=mass.READS,
+        writes=mass.WRITES,
+        delay=mass.shortest_delay,
+        time_scales=("tau",),
+        sampling="dt",
+    )
