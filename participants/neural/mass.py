@@ -27,7 +27,7 @@ from adapters.coupling import Coupling
 from adapters.participant import participant
 from adapters.ranks import world
 from adapters.wiring import CouplingError
-from participants.neural import models
+from participants.neural import models, windows
 from participants.neural.connectome import Connectome, load, pair
 from participants.neural.delays import Delays
 from participants.neural.recording import Recording
@@ -67,7 +67,7 @@ class Brain:
     """All regions: those of its own, which are advanced, and the columns, of which it knows the rates."""
 
     def __init__(self, s: Settings, samples: int) -> None:
-        self.s, self.samples, self.model = s, samples, models.build(s)
+        self.s, self.model = s, models.build(s)
         self.connectome = connectome(s)
         n = len(self.connectome.labels)
         self.columns = self.connectome.regions(s.columns, "columns")
@@ -112,13 +112,13 @@ def main[S: Settings](case: Case[S], kind: Callable[[S, int], Brain] = Brain) ->
         raise CouplingError(f"{case.name} is one process: start it on one rank")
     s = case.settings
     with Coupling(case) as coupling:
-        samples = number_of_samples(coupling, s)
+        samples = windows.samples(coupling, s.dt)
         brain = kind(s, samples)
         if not len(brain.columns):
             raise CouplingError(
-                "columns: no region is simulated elsewhere; expected the label or number of one or more"
+                "columns: no region is simulated elsewhere; expected the label or number of at least one"
             )
-        ahead = samples * sends_ahead(coupling, s)
+        ahead = samples * windows.sent_ahead(coupling, shortest_delay(s))
         first = -samples  # sample at which the window in progress begins
         mesh = coupling.provide_signals("Column-Mesh", brain.columns[:, None], samples)
         rate = mesh.read("Column-Rate")
@@ -151,37 +151,10 @@ def shortest_delay(s: Settings) -> float | None:
     """
     whole = connectome(s)
     column = np.isin(np.arange(len(whole.labels)), whole.regions(s.columns, "columns"))
-    windows = column[:, None].astype(int) + column
-    across = (s.coupling * whole.weights != 0) & (windows > 0)
-    delays = whole.delays(s.speed, s.dt)[across] * s.dt / windows[across]
+    passed = column[:, None].astype(int) + column  # windows in which it has to be there
+    across = (s.coupling * whole.weights != 0) & (passed > 0)
+    delays = whole.delays(s.speed, s.dt)[across] * s.dt / passed[across]
     return float(delays.min()) / 1000 if delays.size else None
-
-
-def number_of_samples(coupling: Coupling, s: Settings) -> int:
-    """Return how many steps make a window. Raises CouplingError where they do not."""
-    window = 1000 * (
-        coupling.window_size or s.dt / 1000
-    )  # without a size there are no signals: provide_signals says so
-    samples = round(window / s.dt)
-    if abs(samples * s.dt - window) > 1e-9 * window:
-        raise CouplingError(f"a window of {window:g} ms is not a multiple of dt, {s.dt:g} ms")
-    return samples
-
-
-def sends_ahead(coupling: Coupling, s: Settings) -> bool:
-    """Say whether what is sent after a window is used in the next one; it is known only if all delays are so long."""
-    wiring, delay = coupling.wiring, shortest_delay(s)
-    if not wiring.explicit:
-        return False
-    if delay is not None and (window := coupling.window_size or 0.0) > delay * (1 + 1e-9):
-        raise CouplingError(
-            f"{wiring.file}: a window of {1000 * window:g} ms is longer than {1000 * delay:g} ms, the shortest delay "
-            "across the coupling (or half of the shortest between two columns): what arrives in it would not be known "
-            "yet. Make it shorter, or iterate with an implicit scheme"
-        )
-    return not any(
-        scheme.serial and scheme.participants[0] == wiring.name for scheme in wiring.config.schemes_of(wiring.name)
-    )
 
 
 if __name__ == "__main__":
