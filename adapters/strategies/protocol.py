@@ -1,0 +1,164 @@
+"""What a strategy is, and where it works.
+
+A strategy is a MicroModel around a MicroModel and knows nothing of the physics. Whoever asks it cannot tell: state goes
+in and comes out, and any batch of rows will do. So what it decides about a row in a time window may depend on the state
+at the start of the window alone: an iteration that is repeated begins with the same state, and then nothing switches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, cast, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adapters.keeping import Keepable
+from adapters.micro import Array, Audited, MicroError, MicroModel, Pictured, State, Values
+from adapters.ranks import Rows
+from scalebridge.checks import Check
+from scalebridge.fields import Field
+
+type Told = float | int | str
+type Report = dict[str, Told]
+type Layer = Mapping[str, Mapping[str, Any]]  # one name: plain values of its settings, in the declared units
+
+
+def _forget(name: str, thing: Keepable) -> None:
+    """Remember nothing: outside a run there are no checkpoints."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """Where a strategy works.
+
+    Attributes
+    ----------
+    seed : of all random numbers; draw them with `adapters.seeds`, so that they belong to the points.
+    folder : of the case; files named in settings are relative to it.
+    output : folder of the participant; None outside a run.
+    rows : who has which rows; None outside a run.
+    explicit : whether no time window is iterated.
+    windows : number of time windows of the run; None where that is not known.
+    plain : the micro model without scaling maps.
+    remember : ``remember(name, thing)`` makes a thing with `save()` and `restore(value)` part of the checkpoints, and
+        restores it at once where the run goes on from one.
+    """
+
+    seed: int = 0
+    folder: Path = field(default_factory=Path)
+    output: Path | None = None
+    rows: Rows | None = None
+    explicit: bool = False
+    windows: int | None = None
+    plain: MicroModel | None = None
+    remember: Callable[[str, Keepable], None] = _forget
+
+    def file(self, name: str) -> Path:
+        """Return the path of a file that the case names."""
+        return self.folder / name
+
+    def total(self, value: float) -> float:
+        """Return the sum over all ranks; collective."""
+        return float(self._everywhere(value).sum())
+
+    def largest(self, value: float) -> float:
+        """Return the largest of all ranks; collective."""
+        return float(self._everywhere(value).max())
+
+    def _everywhere(self, value: float) -> NDArray[np.float64]:
+        mine = np.array([value], dtype=np.float64)
+        return mine if self.rows is None else self.rows.everywhere(mine)
+
+
+@runtime_checkable
+class Strategy(MicroModel, Protocol):
+    """A micro model around a micro model.
+
+    Attributes
+    ----------
+    name : in a case.
+    Settings : frozen dataclass of `scalebridge.settings.setting`. The module that has it is imported to describe a
+        micro participant, so it imports at its top nothing that takes long; a setting that names a file which has to be
+        there says so with ``file=True``.
+    model : the micro model within: the full model with its scaling maps, or another strategy.
+    """
+
+    name: ClassVar[str]
+    Settings: ClassVar[type[Any]]
+    model: MicroModel
+
+    def __init__(self, model: MicroModel, settings: Any, context: Context) -> None: ...
+
+    def inner(self, state: State) -> State:
+        """Return the state of the model within, with as many rows; empty where the strategy keeps none."""
+        ...
+
+    def report(self, state: State) -> Report:
+        """Return what is told at the end of the run, by name with its unit if it has one: ``bound [Pa]``.
+
+        Collective: what is returned on rank 0 is told, so sums and maxima are those of all ranks (see Context).
+        """
+        ...
+
+    def audit(self, before: State, after: State) -> list[Check]:
+        """Return checks on a step; those of the model within for the rows that it has solved."""
+        ...
+
+
+class Around:
+    """What strategies have in common: the fields of the model within, its pictures and its checks.
+
+    A strategy that keeps the state of the model within returns it from `inner`, and has all of that.
+    """
+
+    def __init__(self, model: MicroModel, context: Context) -> None:
+        self.model, self.context = model, context
+        self.controls: dict[str, Field] = model.controls
+        self.observables: dict[str, Field] = model.observables
+        self.cell_shape: tuple[int, ...] = tuple(getattr(model, "cell_shape", ()))
+        self.cell_size: tuple[float, ...] = tuple(getattr(model, "cell_size", ()))
+
+    def inner(self, state: State) -> State:
+        """Return the state of the model within; here it is the group ``model`` of the state, if there is one."""
+        return cast(State, state.get("model", {}))
+
+    def report(self, state: State) -> Report:
+        """Return what is told at the end of the run."""
+        return {}
+
+    def snapshot(self, state: State) -> dict[str, Array]:
+        """Return the fields of the model within that are worth a picture (n, *cells[, ...])."""
+        inner = self.inner(state)
+        return self.model.snapshot(inner) if inner and isinstance(self.model, Pictured) else {}
+
+    def audit(self, before: State, after: State) -> list[Check]:
+        """Return the checks of the model within; a strategy that solves only some rows says so for these."""
+        old, new = self.inner(before), self.inner(after)
+        return self.model.audit(old, new) if old and new and isinstance(self.model, Audited) else []
+
+
+@contextmanager
+def of_rows(rows: NDArray[Any]) -> Iterator[None]:
+    """Say of an error about rows of a part of a batch which rows of the whole batch these are.
+
+    ``rows`` (m,) are the numbers of the part's rows in the batch. Whoever solves a part does it within this.
+    """
+    try:
+        yield
+    except MicroError as error:
+        known = error.rows.size and 0 <= error.rows[0] and error.rows[-1] < len(rows)
+        raise MicroError(np.asarray(rows)[error.rows] if known else (), error.message) from error
+
+
+def names(given: Sequence[Layer]) -> list[str]:
+    """Return the names of the strategies of a stack, outermost first."""
+    return [next(iter(layer)) for layer in given]
+
+
+def taken(values: Values, rows: NDArray[Any]) -> dict[str, Array]:
+    """Return the chosen rows of controls or observables."""
+    return {name: np.asarray(array)[rows] for name, array in values.items()}

@@ -1,0 +1,72 @@
+"""The strategies by name, and how a stack of them is built.
+
+Each is looked up when it is wanted, so that one does not bring along what another needs.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from scalebridge import settings as typed
+from scalebridge.findings import nearest, one_of
+from scalebridge.settings import Schema
+
+if TYPE_CHECKING:
+    from adapters.micro import MicroModel
+    from adapters.strategies.protocol import Context, Layer, Strategy
+
+CONCURRENT = "concurrent"  # the model itself
+STRATEGIES: dict[str, str] = {}  # name: "module:class"
+
+
+class UnknownStrategyError(ValueError):
+    """There is no strategy of that name."""
+
+
+def find(name: str) -> type[Strategy]:
+    """Import the module of a strategy and return its class. Raises UnknownStrategyError."""
+    if name not in STRATEGIES:
+        near = nearest(name, STRATEGIES)
+        hint = f". Did you mean '{near}'?" if near else ""
+        raise UnknownStrategyError(f"no strategy '{name}'; expected {one_of([CONCURRENT, *STRATEGIES])}{hint}")
+    module, _, cls = STRATEGIES[name].partition(":")
+    found: type[Strategy] = getattr(importlib.import_module(module), cls)
+    return found
+
+
+def schemas() -> dict[str, Schema]:
+    """Return the settings of each strategy by its name, as JSON."""
+    return {CONCURRENT: {}, **{name: typed.schema(find(name).Settings) for name in STRATEGIES}}
+
+
+def build(given: Sequence[Layer], model: MicroModel, context: Context) -> MicroModel:
+    """Return a stack of strategies around `model`; the model itself where none is given.
+
+    Parameters
+    ----------
+    given : names with their settings as plain values in the declared units, outermost first.
+
+    Raises
+    ------
+    ConfigurationError, UnknownStrategyError
+        If a name or a setting is not right; the hub has looked at those of a case already.
+    """
+    for depth, layer in reversed(list(enumerate(given))):
+        ((name, settings),) = layer.items()
+        if name != CONCURRENT:
+            model = layer_of(name, settings, model, _within(context, depth, name))
+    return model
+
+
+def layer_of(name: str, settings: Any, model: MicroModel, context: Context) -> Strategy:
+    """Return one strategy around `model`."""
+    kind = find(name)
+    return kind(model, typed.build(kind.Settings, settings, plain=True), context)
+
+
+def _within(context: Context, depth: int, name: str) -> Context:
+    """Return the context of one layer: what it wants remembered has a name of its own."""
+    return replace(context, remember=lambda key, thing: context.remember(f"strategy {depth} {name}: {key}", thing))
