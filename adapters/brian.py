@@ -45,7 +45,7 @@ class Simulation:
     codegen: str = setting(
         "numpy", "what steps are made with; cython compiles for half a minute once", choices=("numpy", "cython")
     )
-    raster: int = setting(200, "neurons of each population whose spikes are written to raster.csv", minimum=0)
+    raster: int = setting(200, "neurons of each population, evenly chosen, that raster.csv shows", minimum=0)
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Populations(ABC):
 
     State, all with n rows: "point"; "step", how many were made; "neurons" and "populations", their variables by name
     (n, N) and (n,) in SI units; "recent" (n, delay, N), who fired in so many steps before; "raster" (n, m, steps), who
-    of the first m neurons fired in the window before.
+    of m neurons fired in the window before.
 
     Attributes
     ----------
@@ -91,7 +91,7 @@ class Populations(ABC):
         self.settings, self.seed = settings, seed
         self.neurons: int = settings.neurons
         self.first_row, self.max_dt = 0, math.inf
-        self._shown = min(settings.raster, settings.neurons)
+        self._shown = raster.chosen(settings.neurons, settings.raster)
         self._networks: dict[bytes, _Network] = {}
         self._raster: raster.Raster | None = None
 
@@ -114,7 +114,7 @@ class Populations(ABC):
         """Return populations at `points` (n, dim), under the first sample of the controls (n, k)."""
         network = self._network(np.asarray(points))
         drive, _ = self._drive(controls, len(points))
-        blank = network.blank(self._shown)
+        blank = network.blank(len(self._shown))
         for group, variables in self.initial(np.asarray(points), drive[:, 0]).items():
             blank[group] |= variables
         return {"point": np.asarray(points), **blank}
@@ -142,17 +142,16 @@ class Populations(ABC):
 
     def complete(self, state: State, window: int) -> None:
         """Write who fired in a window."""
-        if not self._shown:
+        if not len(self._shown):
             return
         step, dt = int(np.asarray(state["step"])[0]), self.settings.dt / 1e3
         fired = np.asarray(state["raster"])
         if self._raster is None:
             name = f"raster-{self.first_row}.csv" if self.first_row else "raster.csv"
             self._raster = raster.Raster(Path(name), (step - fired.shape[2]) * dt)
-        row, neuron, at = np.nonzero(fired)
-        order = np.argsort(at, kind="stable")
+        at, row, which = np.nonzero(np.moveaxis(fired, 2, 0))
         times = (step - fired.shape[2] + 1 + at) * dt
-        self._raster.add(self.first_row + row[order], neuron[order], times[order])
+        self._raster.add(self.first_row + row, self._shown[which], times)
 
     def _drive(self, controls: Values, n: int) -> tuple[Array, int]:
         """Return the input (n, k) in SI units, and k."""
@@ -242,15 +241,17 @@ class _Network:
         self.handed = None  # should a step fail, this is no state
         self.begin = self.step
 
-    def leave(self, points: Array, duration: float, shown: int) -> tuple[State, Spikes]:
+    def leave(self, points: Array, duration: float, shown: Array) -> tuple[State, Spikes]:
         """Hand out the state, and the spikes of the window that began when it was entered."""
         N, steps = self.recent.shape[2], self.step - self.begin
         at = np.repeat([step for step, _ in self.spikes], [len(who) for _, who in self.spikes]).astype(np.int64)
         who = np.concatenate([np.zeros(0, dtype=np.int64), *(w for _, w in self.spikes)])
         row, neuron = who // N, who % N
-        every = np.zeros((self.rows, shown, steps), dtype=bool)
-        first = neuron < shown
-        every[row[first], neuron[first], at[first]] = True
+        place = np.full(N, -1)
+        place[shown] = np.arange(len(shown))
+        seen = place[neuron] >= 0
+        fired = np.zeros((self.rows, len(shown), steps), dtype=bool)
+        fired[row[seen], place[neuron[seen]], at[seen]] = True
         depth = self.recent.shape[1]
         recent = np.zeros_like(self.recent)
         recent[:, : max(depth - steps, 0)] = self.recent[:, steps:]
@@ -262,7 +263,7 @@ class _Network:
             for name, variables in self.variables.items()
         }
         step = np.full(self.rows, self.step, dtype=np.int64)
-        self.handed = {"point": points, "step": step, **values, "recent": recent, "raster": every}
+        self.handed = {"point": points, "step": step, **values, "recent": recent, "raster": fired}
         ends = np.minimum((at + 1) * (duration / steps), duration)
         return self.handed, Spikes.of(row, neuron, ends, rows=self.rows, neurons=N, duration=duration)
 

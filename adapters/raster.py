@@ -10,6 +10,11 @@ from numpy.typing import NDArray
 HEADER = "time [s],population,neuron\n"
 
 
+def chosen(neurons: int, number: int) -> NDArray[np.int64]:
+    """Return which neurons of a population to show: this number, evenly spaced, so that each kind has its share."""
+    return np.linspace(0, neurons - 1, min(number, neurons)).round().astype(np.int64)
+
+
 class Raster:
     """A .csv file with one line for each spike.
 
