@@ -23,7 +23,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+Array = NDArray[Any]  # in double precision or in single
 
 BOUNDARIES = ("periodic", "uniform-strain", "uniform-stress")
 # Components of a symmetric tensor in the order of their vector.
@@ -75,9 +75,8 @@ class Grid:
 
     def strain(self, u: Array) -> Array:
         """Return the strains (s, n, m, N) of displacements (d, n, m, N)."""
-        result = np.empty((len(self.pairs), *u.shape[1:]))
-        d = self.dimension
-        gradients = [self._gradient(u[i], 0) for i in range(d)]
+        result = np.empty((len(self.pairs), *u.shape[1:]), dtype=u.dtype)
+        gradients = self._gradient(np.ascontiguousarray(u), 0)
         for slot, (i, j) in enumerate(self.pairs):
             if i == j:
                 result[slot] = gradients[i][i]
@@ -95,7 +94,7 @@ class Grid:
         d = self.dimension
         if self.free:
             self._deviate(stress)
-        result = np.empty((d, *stress.shape[1:]))
+        result = np.empty((d, *stress.shape[1:]), dtype=stress.dtype)
         for i in range(d):
             result[i] = self._divergence([stress[self.slot(i, j)] for j in range(d)], 0)
         if self.fixed is not None:
@@ -110,21 +109,22 @@ class Grid:
         d, axes = self.dimension, tuple(range(1, 1 + self.dimension))
         shape = (-1, *self.nodes)
         spectrum = scipy.fft.rfftn(force.reshape(shape), axes=axes)
-        plain = spectrum.view(np.float64).reshape(d, *force.shape[1:3], -1)
-        along = plain[0] * self.direction[0]
+        plain = spectrum.view(force.dtype).reshape(d, *force.shape[1:3], -1)
+        compliance, direction = self.symbols[force.dtype]
+        along = plain[0] * direction[0]
         for i in range(1, d):
-            along += plain[i] * self.direction[i]
+            along += plain[i] * direction[i]
         along *= (ratio + 1) / (ratio + 2)
-        plain *= self.compliance
+        plain *= compliance
         for i in range(d):
-            plain[i] -= along * self.direction[i]
+            plain[i] -= along * direction[i]
         u = scipy.fft.irfftn(spectrum, s=self.nodes, axes=axes, overwrite_x=True).reshape(force.shape)
         if self.fixed is not None:
             u[..., self.fixed] = 0
         return np.asarray(u)
 
     def _gradient(self, u: Array, axis: int) -> list[Array]:
-        """Return the derivatives of u (n, m, N) along `axis` and those behind it."""
+        """Return the derivatives of u (..., N) along `axis` and those behind it."""
         if axis == self.dimension - 1:
             return [self._up(np.subtract, u, axis)]
         first = self._up(np.subtract, u, axis)
@@ -147,20 +147,20 @@ class Grid:
         """Return operation(u at the next node along axis, u), periodic."""
         # One pass over flat arrays is several times faster than slices of short rows; it is wrong only in the last
         # layer along the axis, which is then put right.
-        out, stride = np.empty(u.shape), math.prod(self.nodes[axis + 1 :])
+        out, stride = np.empty_like(u), math.prod(self.nodes[axis + 1 :])
         flat = u.reshape(-1)
         operation(flat[stride:], flat[:-stride], out=out.reshape(-1)[:-stride])
-        layers, result = (v.reshape(-1, self.nodes[axis], stride) for v in (u, out))
-        operation(layers[:, 0], layers[:, -1], out=result[:, -1])
+        layers = u.reshape(-1, self.nodes[axis], stride)
+        operation(layers[:, 0], layers[:, -1], out=out.reshape(layers.shape)[:, -1])
         return out
 
     def _down(self, operation: np.ufunc, u: Array, axis: int) -> Array:
         """Return operation(u in the previous grid cell along axis, u), periodic."""
-        out, stride = np.empty(u.shape), math.prod(self.nodes[axis + 1 :])
+        out, stride = np.empty_like(u), math.prod(self.nodes[axis + 1 :])
         flat = u.reshape(-1)
         operation(flat[:-stride], flat[stride:], out=out.reshape(-1)[stride:])
-        layers, result = (v.reshape(-1, self.nodes[axis], stride) for v in (u, out))
-        operation(layers[:, -1], layers[:, 0], out=result[:, 0])
+        layers = u.reshape(-1, self.nodes[axis], stride)
+        operation(layers[:, -1], layers[:, 0], out=out.reshape(layers.shape)[:, 0])
         return out
 
     def _deviate(self, field: Array) -> None:
@@ -177,7 +177,7 @@ class Grid:
         return np.flatnonzero(fixed)
 
     def _symbols(self) -> None:
-        """Find k/|k|^2 and 1/|k|^2 for the symbol k of the derivatives; both zero where k is, real parts doubled."""
+        """Find 1/|k|^2 and k/|k|^2 for the symbol k of the derivatives, twice for real and imaginary part; 0 where k is."""
         d, shape = self.dimension, self.nodes
         angles = [np.pi * np.fft.fftfreq(n) for n in shape[:-1]] + [np.pi * np.arange(shape[-1] // 2 + 1) / shape[-1]]
         mesh = np.meshgrid(*angles, indexing="ij")
@@ -186,5 +186,5 @@ class Grid:
         )
         square = (k**2).sum(axis=0)
         inverse = np.divide(1, square, out=np.zeros_like(square), where=square > 1e-12)
-        self.compliance = np.repeat(inverse.reshape(-1), 2)
-        self.direction = np.repeat((k * inverse).reshape(d, -1), 2, axis=1)
+        both = np.repeat(inverse.reshape(-1), 2), np.repeat((k * inverse).reshape(d, -1), 2, axis=1)
+        self.symbols = {np.dtype(t): tuple(symbol.astype(t) for symbol in both) for t in (np.float64, np.float32)}

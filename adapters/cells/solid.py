@@ -26,6 +26,7 @@ from adapters.micro import MicroError
 NEWTON = 100  # most steps of Newton's method
 GRADIENTS = 2000  # most steps of conjugate gradients for one linear problem
 FORCING = 0.1  # share of the unbalanced forces that a step of Newton's method may leave
+SINGLE = 1e-4  # share of the unbalanced forces that conjugate gradients in single precision reach with ease
 STEEP = 0.8  # share of the slope at the start of a step that may be left, with the other sign, at its end
 SHORTER = 10  # most times that a step is shortened
 # A stress that is less than this share of stiffness times strain is what is left of a difference: it has fewer digits.
@@ -79,6 +80,11 @@ class Stiffness:
     def take(self, rows: NDArray[np.bool_]) -> Stiffness:
         """Return those of some cells."""
         return Stiffness(self.a[rows], self.b[rows], None if self.c is None else self.c[:, rows])
+
+    def single(self, factor: Array) -> Stiffness:
+        """Return it times a factor (n, 1, 1), in single precision."""
+        c = None if self.c is None else (self.c * np.sqrt(factor)).astype(np.float32)
+        return Stiffness((self.a * factor).astype(np.float32), (self.b * factor).astype(np.float32), c)
 
     def reference(self) -> tuple[Array, Array]:
         """Return mu [Pa] and lambda/mu (n, 1, 1), Lamé constants of a homogeneous solid that is about as stiff."""
@@ -160,7 +166,7 @@ def _search(grid: Grid, law: Law, mean: Array, u: Array, step: Array, slope: Arr
 
 
 def gradients(grid: Grid, stiffness: Stiffness, force: Array, goal: Array, z: Array) -> Array:
-    """Return x (d, n, m, N) with B^T C B x = force by conjugate gradients.
+    """Return x (d, n, m, N) with B^T C B x = force by conjugate gradients, in single precision where that will do.
 
     Parameters
     ----------
@@ -168,6 +174,18 @@ def gradients(grid: Grid, stiffness: Stiffness, force: Array, goal: Array, z: Ar
     goal : (n, m) what may be left of force . displacement, the latter being that of `Grid.precondition`.
     z : (d, n, m, N) that displacement under `force`.
     """
+    if (goal < SINGLE**2 * dot(force, z)).any():
+        return _gradients(grid, stiffness, force, goal, z)
+    size = np.abs(force).max(axis=(0, 3), keepdims=True)[0]
+    size[size == 0] = 1
+    mu = stiffness.reference()[0]
+    single = [(field / size).astype(np.float32) for field in (force, z)]
+    x = _gradients(grid, stiffness.single(1 / mu), single[0], goal / size[..., 0] ** 2, single[1])
+    return np.asarray(x * (size / mu))
+
+
+def _gradients(grid: Grid, stiffness: Stiffness, force: Array, goal: Array, z: Array) -> Array:
+    """Do that in the precision of what is given."""
     result, rows = np.zeros_like(force), np.arange(force.shape[1])
     x, r, p, rho = np.zeros_like(force), force.copy(), z.copy(), dot(force, z)
     ratio = stiffness.reference()[1]

@@ -17,8 +17,8 @@ from participants.micro.plasticity import Moduli, Plasticity
 Array = NDArray[np.float64]
 State = Mapping[str, NDArray[Any]]
 
-CHUNK = 16384  # grid cells that are worked on at once: the work arrays stay in a core's second-level cache
-CASES = 49152  # grid cells times load cases of a tangent that are worked on at once
+CHUNK = 32768  # grid cells that are worked on at once: the work arrays stay near a core
+CASES = 65536  # grid cells times load cases of a tangent that are worked on at once
 
 
 class Cells:
