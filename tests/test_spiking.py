@@ -1,13 +1,16 @@
-"""Quadratic integrate-and-fire neurons: rates of one, of many without and with synapses."""
+"""Quadratic integrate-and-fire neurons: rates of one, of many without and with synapses, of columns in a brain."""
 
 import math
 
 import numpy as np
 import pytest
+from coupled import participant, run
 from scipy.optimize import brentq
+from test_causality import EXPLICIT, XML, brain
 
+from adapters import ensemble
 from adapters.wiring import CouplingError
-from participants.neural.spiking import Quadratic, QuadraticNeurons
+from participants.neural.spiking import CONTROLS, OBSERVABLES, Quadratic, QuadraticNeurons
 
 TAU = 0.01  # s
 
@@ -112,3 +115,38 @@ def test_steps_have_to_resolve_the_passage_through_infinity():
         QuadraticNeurons(Quadratic(dt=0.2), seed=1)
     with pytest.raises(CouplingError, match=r"dt 0.05 ms is longer than the synaptic time of 0.02 ms"):
         QuadraticNeurons(Quadratic(dt=0.05, synaptic_time=0.02), seed=1)
+
+
+SCALING = """<scaling precice-config="precice-config.xml">
+<downscale data="Afferent-Rate" unit="Hz" to="current" map="synaptic-current" charge="10 ms" />
+<downscale data="Stimulus" unit="1" to="stimulus" map="uniform" />
+<upscale data="Column-Rate" unit="Hz" from="spikes" map="population-rate" />
+</scaling>"""
+
+
+@participant(Quadratic, reads=CONTROLS, writes=OBSERVABLES)
+def columns(case):
+    ensemble.run(case, ensemble.scaled(case, QuadraticNeurons(case.settings, case.seed)))
+
+
+def test_columns_of_a_brain_do_the_same_on_any_number_of_ranks(tmp_path):
+    end = "</coupling-scheme:parallel-explicit>"
+    xml = XML.replace("SCHEME", EXPLICIT).replace("END", end).replace("TIME", "0.03").replace("WINDOW", "0.001")
+    pulse = {"stimulus": 6.0, "stimulus_start": 3.0, "stimulus_stop": 13.0, "stimulus_regions": ["A"]}
+    whole = {"columns": ["A", "B"], "pair_length": 6.0, "speed": 3.0, "dt": 0.1, "record": 0.1, **pulse}
+    found = []
+    for ranks in (1, 2):
+        folder = tmp_path / str(ranks)
+        folder.mkdir()
+        mains = {"Brain": (brain, whole), "Column": (columns, {"neurons": 200, "J": 10.0, "raster": 200})}
+        run(folder, xml, mains, scaling=SCALING, ranks={"Column": ranks})
+        files = [folder / "Column" / name for name in ("raster.csv", "raster-1.csv")[:ranks]]
+        spikes = np.concatenate([np.loadtxt(file, delimiter=",", skiprows=1) for file in files])
+        with np.load(folder / "Brain" / "regions.npz", allow_pickle=False) as regions:
+            found.append((regions["rate"], spikes[np.lexsort(spikes.T)]))
+    (rates_of_one, spikes_of_one), (rates_of_two, spikes_of_two) = found
+    np.testing.assert_array_equal(rates_of_two, rates_of_one)
+    np.testing.assert_array_equal(spikes_of_two, spikes_of_one)
+    sent = rates_of_one[1:].sum(axis=0) * 200 * 1e-4
+    np.testing.assert_allclose(sent, np.bincount(spikes_of_one[:, 1].astype(int)), rtol=1e-9)
+    assert (sent > 40).all()
