@@ -48,7 +48,9 @@ from adapters.wiring import CouplingError
 type Array = NDArray[np.float64]
 
 forget_shared_memory(MPI.COMM_WORLD)
-signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # as Python has it: a partner that has gone is an error, PETSc would abort
+signal.signal(
+    signal.SIGPIPE, signal.SIG_IGN
+)  # as Python has it: a partner that has gone is an error, PETSc would abort
 
 
 class ReadFunction(fem.Function):  # type: ignore[misc]

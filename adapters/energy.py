@@ -24,6 +24,9 @@ from scalebridge import checks
 class Energy:
     """Closes the books on energy at the end of each window, with the values that the window ended with.
 
+    A row of series.csv has the displacement [m] and the traction [Pa] of the load, as multiples of its shape, and the
+    totals.
+
     Parameters
     ----------
     points : where `Strain` is written and `Stress` [Pa], `Stored-Energy` and `Dissipation` [J/m^3] are read; the latter
@@ -65,13 +68,13 @@ class Energy:
 
     def _close(self, time: float) -> None:
         fields, last = self.points.mesh.received, self._last
-        now = {"strain": self.points.mesh.sent["Strain"].values, "stress": fields["Stress"].values.copy()}
-        now["force"], now["travel"] = self._applied()
-        step = now["strain"] - last["strain"]
-        before, after = (self._sum(np.einsum("nij,nij->n", stress, step)) for stress in (last["stress"], now["stress"]))
-        moved = self._sum(np.abs(np.einsum("nij,nij->n", last["stress"] + now["stress"], step))) / 2
+        strain, stress = self.points.mesh.sent["Strain"].values, fields["Stress"].values.copy()
+        force, travel = self._applied()
+        densities = [np.einsum("nij,nij->n", one, strain - last["strain"]) for one in (last["stress"], stress)]
+        before, after = map(self._sum, densities)
+        moved = self._sum(np.abs(densities[0] + densities[1])) / 2
         stored, dissipated = self._sum(fields["Stored-Energy"].values), self._sum(fields["Dissipation"].values)
-        work = (last["force"] + now["force"]) / 2 * (now["travel"] - last["travel"])
+        work = (last["force"] + force) / 2 * (travel - last["travel"])
         kept = stored + dissipated - self.totals["stored"] - self.totals["dissipated"]
         scale = max(moved, 1e-3 * (stored + dissipated)) or 1.0
         beyond = abs(kept - (before + after) / 2) - abs(after - before) / 2
@@ -80,8 +83,8 @@ class Energy:
         self.totals["work"] += work
         self.totals["internal"] += (before + after) / 2
         self.totals |= {"stored": stored, "dissipated": dissipated}
-        self._last = now
-        self.coupling.record(displacement=now["travel"], load=now["force"] / self.area, **self.totals)
+        self._last = {"strain": strain, "stress": stress, "force": force, "travel": travel}
+        self.coupling.record(displacement=travel, load=force / self.area, **self.totals)
 
     def _sum(self, density: Any) -> float:
         """Return the integral of values (n,) at the points."""

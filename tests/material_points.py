@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from participants.macro import solid
-from scalebridge.fields import Field
 from scalebridge.settings import setting
 
 
@@ -26,12 +25,12 @@ class MaterialPoints:
     """A material point for each point of the macro mesh."""
 
     Settings = Metal
-    controls = {"Strain": Field("1", rank=2)}
-    observables = {name: Field(f.unit, f.rank) for name, f in solid.READS.items()}
+    controls = solid.WRITES
+    observables = solid.READS
 
     def __init__(self, settings, names):
         self.settings = settings
-        self.observables = {name: f for name, f in self.observables.items() if name in names}
+        self.observables = {name: field for name, field in solid.READS.items() if name in names}
 
     def start(self, points, controls):
         n = len(points)

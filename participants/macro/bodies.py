@@ -47,8 +47,8 @@ class Shape:
     outer_radius: float = setting("1 m", "outer radius of a cylinder or sphere", above=0)
     elements: tuple[int, ...] = setting(
         (4, 4),
-        "along x, y and z, or from the hole outwards, around it and along z, of a plate or sphere in each of its blocks; "
-        "each is a square or cube, cut into 2 triangles or 6 tetrahedra",
+        "squares or cubes, each cut into 2 triangles or 6 tetrahedra, along x, y and z; of bodies with a hole from it "
+        "outwards, around it and along z, in each block",
         minimum=1,
     )
 
@@ -174,7 +174,9 @@ def _mesh(s: Shape, maps: list[Map], d: int) -> mesh.Mesh:
     blocks = [np.column_stack([place(unit[:, :flat]), s.thickness * unit[:, flat:]]) for place in maps]
     points, cells = np.concatenate(blocks), np.concatenate([simplices + i * len(unit) for i in range(len(maps))])
     spacing = NEAR * np.abs(points).max()
-    _, first, place = np.unique((points / spacing).round().astype(np.int64), axis=0, return_index=True, return_inverse=True)
+    _, first, place = np.unique(
+        (points / spacing).round().astype(np.int64), axis=0, return_index=True, return_inverse=True
+    )
     points, cells = points[first], place.ravel()[cells]
     if MPI.COMM_WORLD.rank > 0:
         points, cells = points[:0], cells[:0]

@@ -38,7 +38,7 @@ class Load:
 
     def __init__(self, s: History, body: Body, V: fem.FunctionSpace) -> None:
         self.s = s
-        self.values = _values(s)
+        self.values = values(s)
         domain, facets = body.domain, body.domain.topology.dim - 1
         domain.topology.create_connectivity(facets, facets + 1)
         face = mesh.locate_entities_boundary(domain, facets, body.loaded)
@@ -77,7 +77,7 @@ class Load:
         return bool((now - before) * (then - now) <= 0)
 
 
-def _values(s: History) -> tuple[float, ...]:
+def values(s: History) -> tuple[float, ...]:
     """Return the values of the load at its times. Raises CouplingError where there is not one for each."""
     values = s.displacement if s.control == "displacement" else s.traction
     if len(values) != len(s.times) or not values or np.any(np.diff(s.times) <= 0):

@@ -22,7 +22,9 @@ from participants.macro.loads import Load
 
 type Array = NDArray[np.float64]
 
-BEYOND = 0.8  # a step is too long if the forces at its end work against it by more than this share of those at its start
+BEYOND = (
+    0.8  # a step is too long if the forces at its end work against it by more than this share of those at its start
+)
 
 
 class Newton:
@@ -35,7 +37,13 @@ class Newton:
     """
 
     def __init__(
-        self, coupling: Coupling, u: fem.Function, C: fem.Function, load: Load, unbalanced: Any, solve: Callable[[], Any]
+        self,
+        coupling: Coupling,
+        u: fem.Function,
+        C: fem.Function,
+        load: Load,
+        unbalanced: Any,
+        solve: Callable[[], Any],
     ) -> None:
         self.u, self.C, self.load, self.solve = u, C.x.array, load, solve
         self.form = fem.form(unbalanced)
@@ -47,7 +55,7 @@ class Newton:
 
     def save(self) -> Array:
         """Return the tangent of the start."""
-        return self.start
+        return np.asarray(self.start)
 
     def restore(self, value: Array) -> None:
         """Go on with the tangent of the start."""
@@ -82,7 +90,8 @@ class Newton:
         vector = fem.assemble_vector(self.form)
         vector.scatter_reverse(la.InsertMode.add)
         space = self.u.function_space
-        return -vector.array[: space.dofmap.index_map.size_local * space.dofmap.index_map_bs]
+        forces: Array = -vector.array[: space.dofmap.index_map.size_local * space.dofmap.index_map_bs]
+        return forces
 
     def _work(self, forces: Array, change: Array) -> float:
         return float(self.u.function_space.mesh.comm.allreduce(forces @ change[: len(forces)]))

@@ -13,8 +13,9 @@ the tangent that the micro model sends for E_k, the iteration of the coupling is
 elastic throughout it is the modified Newton method, which an acceleration of the coupling may speed up: that changes
 Sigma_k, so E_k has to be changed with it, and is read as the mean strain of the micro volume.
 
-Lagrange P2 on triangles with three points or tetrahedra with four: no more than the strains of an element need, since
-every point is a micro simulation, and few enough for plastic flow, which keeps the volume, not to lock as it does in P1.
+Lagrange P2 on triangles with three points or tetrahedra with four. Every point is a micro simulation: these are the
+fewest that see all motions of an element, and few enough for plastic flow, which keeps the volume, not to lock as it
+does in P1.
 """
 
 from dataclasses import dataclass

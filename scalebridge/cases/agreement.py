@@ -23,14 +23,6 @@ def resolve(participant: Participant, description: Description, findings: Findin
     result = settings.check(
         description.settings, participant.settings, own, key=f"{key}.settings", lines=lines, line=line
     )
-    strategy = participant.strategy if isinstance(participant.strategy, str) else next(iter(participant.strategy))
-    if "strategy" in participant.lines and strategy not in description.strategies:
-        line = participant.lines["strategy"]
-        if description.strategies:
-            message = f"no strategy '{strategy}'"
-            own.add(line, f"{key}.strategy", message, got=strategy, candidates=description.strategies)
-        else:
-            own.add(line, f"{key}.strategy", "a solver has no strategy; only a micro model has one", fix="Remove it")
     findings.found += own.found
     return result
 
