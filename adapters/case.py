@@ -45,6 +45,11 @@ class Case[S]:
         return Path(self.handout.scaling) if self.handout.scaling else None
 
     @property
+    def folder(self) -> Path:
+        """Folder of the case; the working folder where nobody has said it."""
+        return Path(self.handout.folder)
+
+    @property
     def output(self) -> Path:
         """Folder of this participant's output."""
         return Path(self.handout.output)

@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -23,14 +23,16 @@ from adapters.failing.capsules import Capsules
 from adapters.failing.guarded import Guarded
 from adapters.failing.tally import FAILED
 from adapters.mesh import CouplingMesh, Received
-from adapters.micro import Array, MicroModel, OneByOne, State, repeatable
+from adapters.micro import Array, MicroModel, OneByOne, State, innermost, repeatable
 from adapters.ranks import Rows, world
 from adapters.scaling import config as scaling_config
 from adapters.scaling.model import ScaledModel
 from adapters.snapshots import Choice, Snapshots
 from adapters.step import Step
+from adapters.strategies.protocol import Context
+from adapters.strategies.stack import Stack
 from adapters.wiring import CouplingError
-from scalebridge import fallbacks
+from scalebridge import fallbacks, strategies
 from scalebridge.checks import Check
 from scalebridge.embedded import config as coupling_config
 
@@ -44,7 +46,7 @@ def run(case: Case[Any], model: MicroModel, keep: Choice | None = None) -> None:
     keep : what snapshots to keep.
     """
     comm = world()
-    plain = _plain(model)
+    plain = innermost(model)
     max_dt = plain.max_dt if isinstance(plain, OneByOne) else math.inf
     with Coupling(case.for_fields(model.controls, model.observables), comm, shared=True, max_dt=max_dt) as coupling:
         name = _mesh(coupling, model)
@@ -74,7 +76,8 @@ class Ensemble:
 
     Attributes
     ----------
-    guarded : the model, with something standing in for micro simulations that fail.
+    scaled : the model with its maps; `model` the same with the strategies around it that the case asks for.
+    guarded : the latter, with something standing in for micro simulations that fail.
     observables : what is sent next, (n, ...) by name.
     worst : of every check of the model's audits the one that came closest to failing, or failed most.
     """
@@ -82,7 +85,7 @@ class Ensemble:
     def __init__(self, coupling: Coupling, mesh: CouplingMesh, model: MicroModel, comm: Any, keep: Choice) -> None:
         self.coupling = coupling
         self.mesh = mesh
-        self.model = model
+        self.scaled = model
         self.received = {name: mesh.read(name) for name in model.controls}
         self.observables: dict[str, Array] = {}
         for name in model.observables:
@@ -95,11 +98,12 @@ class Ensemble:
         n, ranks = self.rows.total, coupling.ranks
         if n < ranks:
             raise CouplingError(f"{coupling.case.name} runs on {ranks} ranks, but {mesh.name} has only {n} points")
-        if isinstance(plain := _plain(model), OneByOne):
+        if isinstance(plain := innermost(model), OneByOne):
             plain.first_row = self.rows.first
         _require_repeatable(coupling, model)
+        self.model = self._with_strategies(coupling.case)
         self.guarded = self._guard(coupling.case)
-        self.snapshots = Snapshots(coupling.case.output, model, self.rows, coupling.windows, keep)
+        self.snapshots = Snapshots(coupling.case.output, self.model, self.rows, coupling.windows, keep)
         coupling.remember("snapshots", self.snapshots)
         coupling.remember("checks and failures", self)
 
@@ -113,8 +117,7 @@ class Ensemble:
             assert step is not None
             self._note(self.guarded.audit(begin, step.state))
             self._account()
-            if isinstance(plain := _plain(self.model), OneByOne):
-                plain.complete(step.state if plain is self.model else step.state["model"], step.window)
+            self._complete_objects(step)
             if self.snapshots.wants(step.window):
                 self.snapshots.take(step.window, time, self.mesh.points, {**controls, **self.observables}, step.state)
 
@@ -126,6 +129,8 @@ class Ensemble:
             place = Place("solve", step.t, step.dt, step.window, step.iteration, step.substep)
             step.state, self.observables = self._observe(step.state, controls, place)
         self._save_checks()
+        if step is not None and isinstance(self.model, Stack):
+            self._save_strategies(self.model, step.state)
 
     def _start(self) -> State:
         """Return the state of all simulations at the start of the run, and keep a snapshot of it."""
@@ -161,8 +166,37 @@ class Ensemble:
         self.guarded.at(place)
         return self.guarded.solve(state, controls, place.dt)
 
+    def _with_strategies(self, case: Case[Any]) -> MicroModel:
+        """Return the model within the strategies that the case asks for; a run that does without has the model."""
+        if not case.handout.strategy:
+            return self.scaled
+        context = Context(
+            seed=case.seed,
+            folder=case.folder,
+            output=case.output,
+            rows=self.rows,
+            explicit=self.coupling.wiring.explicit,
+            windows=self.coupling.windows,
+            plain=innermost(self.scaled),
+            remember=self.coupling.remember,
+        )
+        return Stack(case.handout.strategy, self.scaled, context)
+
+    def _complete_objects(self, step: Step) -> None:
+        """Let a model that holds objects do what belongs to the end of a window, if all of them are in its state."""
+        plain = innermost(self.scaled)
+        state = self.model.state_of_full(step.state) if isinstance(self.model, Stack) else step.state
+        if isinstance(plain, OneByOne) and state is not None:
+            plain.complete(state if plain is self.scaled else cast(State, state["model"]), step.window)
+
+    def _save_strategies(self, stack: Stack, state: State) -> None:
+        """Write what the strategies did in the run; collective."""
+        account = stack.report(state)
+        if self.rows.rank == 0:
+            account.save(self.coupling.case.output / strategies.FILE_NAME)
+
     def _guard(self, case: Case[Any]) -> Guarded:
-        model = _plain(self.model)
+        model = innermost(self.scaled)
         reads, writes = coupled(case)
         program = Program(
             case=case.handout.case,
@@ -177,7 +211,7 @@ class Ensemble:
             writes=tuple(sorted(writes)),
             engine=case.handout.engine,
         )
-        wanted = policies.build(case.handout.on_failure, self.model, case.seed, partial(scaled, case))
+        wanted = policies.build(case.handout.on_failure, self.scaled, case.seed, partial(scaled, case))
         return Guarded(self.model, self.mesh.points, self.rows, wanted, Capsules(case.output, program))
 
     def _account(self) -> None:
@@ -222,11 +256,6 @@ def excess(check: Check) -> float:
     return abs(check.value - check.reference) - check.tolerance * scale
 
 
-def _plain(model: MicroModel) -> MicroModel:
-    """Return a model without its scaling maps."""
-    return model.model if isinstance(model, ScaledModel) else model
-
-
 def _mesh(coupling: Coupling, model: MicroModel) -> str:
     """Return the name of the mesh behind which the model runs: the only one that is received with api-access."""
     received = [r.name for r in coupling.wiring.participant.receives if r.api_access]
@@ -243,7 +272,7 @@ def _require_repeatable(coupling: Coupling, model: MicroModel) -> None:
     """Raise CouplingError where states are gone back to, and the simulator of the model cannot do that."""
     if repeatable(model):
         return
-    name, kind = coupling.case.name, type(_plain(model)).__name__
+    name, kind = coupling.case.name, type(innermost(model)).__name__
     if not coupling.wiring.explicit:
         raise CouplingError(
             f"{coupling.wiring.file}: {name} runs {kind}, whose simulator cannot go back to the start of a window, so "
@@ -253,6 +282,8 @@ def _require_repeatable(coupling: Coupling, model: MicroModel) -> None:
         raise CouplingError(f"{name} runs {kind}, whose simulator cannot be saved: checkpoints of it are not possible")
     if coupling.case.handout.on_failure:
         raise CouplingError(f"{name} runs {kind}, whose simulator cannot solve anything again: remove its on-failure")
+    if coupling.case.handout.strategy:
+        raise CouplingError(f"{name} runs {kind}, whose simulator cannot solve some rows alone: remove its strategy")
 
 
 def _signals(coupling: Coupling, model: MicroModel) -> bool:

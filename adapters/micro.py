@@ -81,7 +81,14 @@ def repeatable(model: MicroModel) -> bool:
 
     A simulator that keeps a memory which it cannot hand out has a class attribute ``repeatable = False``.
     """
-    return bool(getattr(getattr(model, "model", model), "repeatable", True))
+    return bool(getattr(innermost(model), "repeatable", True))
+
+
+def innermost(model: MicroModel) -> MicroModel:
+    """Return the micro model itself, without the scaling maps and strategies around it."""
+    while isinstance(within := getattr(model, "model", None), MicroModel):
+        model = within
+    return model
 
 
 @runtime_checkable

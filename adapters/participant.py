@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from adapters.case import Case
+from adapters.strategies import registry
 from adapters.wiring import CouplingError
 from scalebridge import settings as typed
 from scalebridge.fields import Field
@@ -74,6 +75,7 @@ class Description:
             **({"time-scales": list(self.time_scales)} if self.time_scales else {}),
             **({"sampling": self.sampling} if self.sampling else {}),
             **({} if self.repeatable else {"repeatable": False}),
+            **({"strategies": registry.schemas()} if self.kind == "micro" else {}),
             **{key: {n: f.to_json() for n, f in group.items()} for key, group in zip(self.keys, fields, strict=True)},
         }
 
@@ -87,6 +89,9 @@ class Description:
             for name, one in group.items():
                 shape = one.kind + (" on the grid" if one.per == "grid" else "")
                 lines.append(f"  {name:24} {shape} [{one.unit}] {one.help}".rstrip())
+        for strategy, known in (registry.schemas() if self.kind == "micro" else {}).items():
+            lines += ["", f"strategy {strategy}:" if known else f"strategy {strategy}"]
+            lines += [f"  {name:24} {about}: {value}" for name, value, about in typed.table(known)]
         return "\n".join(lines)
 
 

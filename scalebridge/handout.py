@@ -9,6 +9,7 @@ from typing import Any
 
 from scalebridge.fallbacks import Policy
 from scalebridge.findings import ConfigurationError, Findings
+from scalebridge.strategies import Strategy
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,9 @@ class Handout:
     precice_config : the copy of the preCICE XML in the folder of the run.
     scaling : the copy of the scaling XML, or None where the case has none.
     settings : plain values in the declared units.
-    strategy : name of the strategy of a micro participant, or a mapping {name: parameters}.
+    strategy : the strategies around a micro model, outermost first, each {name: all its settings as plain values};
+        empty where the model itself is solved for every point.
+    folder : of the case; files named in settings of strategies are relative to it.
     on_failure : what to do about micro simulations that fail, in order (scalebridge.fallbacks); a "model" with the name
         of its class and all its settings.
     run, output : the folder of the run, and that of this participant inside it.
@@ -41,7 +44,8 @@ class Handout:
     settings: dict[str, Any] = field(default_factory=dict)
     variant: str = ""
     scaling: str | None = None
-    strategy: str | dict[str, Any] = "concurrent"
+    strategy: list[Strategy] = field(default_factory=list)
+    folder: str = ""
     on_failure: list[Policy] = field(default_factory=list)
     seed: int = 0
     engine: str = "embedded"

@@ -38,6 +38,7 @@ def setting(
     maximum: float | None = None,
     above: float | None = None,
     choices: Sequence[str] = (),
+    file: bool = False,
 ) -> Any:
     """Declare one setting of a participant.
 
@@ -50,6 +51,7 @@ def setting(
     minimum, maximum : bounds in that unit, themselves allowed.
     above : lower bound that is itself not allowed.
     choices : the texts that are allowed.
+    file : the text names a file, which is an input of the run and has to be there; "" for none. Of strategies only.
     """
     value = tuple(default) if isinstance(default, list) else default
     if isinstance(value, tuple):
@@ -69,6 +71,7 @@ def setting(
         "maximum": maximum,
         "above": above,
         "choices": list(choices),
+        "file": file or None,
     }
     return dataclasses.field(default=value, kw_only=True, metadata={_KEY: details})
 

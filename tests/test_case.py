@@ -55,7 +55,7 @@ def test_everything(folder):
     assert (case.name, case.title, case.seed, case.label) == ("melt", "Melting", 7, "melt")
     assert case.coupling == folder / "coupling.xml"
     assert case.report == (folder / "report.py",)
-    assert (left.module, left.settings, left.strategy) == ("teller", {"length": "0.2 m"}, "concurrent")
+    assert (left.module, left.settings, left.strategy) == ("teller", {"length": "0.2 m"}, ())
     assert (left.lines["run"], left.lines["settings.length"]) == (7, 8)
     assert right.command == ("./solver", "--mesh", "a b")
     assert (right.directory, right.ranks, right.environment) == (folder, 2, {"LEVEL": "2"})
@@ -66,7 +66,7 @@ def test_variant_and_command_line(folder):
     left, right = case.participants
     assert case.label == "melt-longer"
     assert left.settings == {"length": "1 m", "cells": 64}
-    assert left.strategy == {"adaptive": {"tolerance": 1e-3}}
+    assert left.strategy == ({"adaptive": {"tolerance": 1e-3}},)
     assert right.ranks == 3
 
 
@@ -95,7 +95,7 @@ def test_null_takes_a_key_away(folder):
         ("run: teller", "run: tell er", "participants.Left.run: 'tell er' is not the name of a module"),
         ("settings:", "setings:", "case.yaml:8: participants.Left.setings: no such key; .*Did you mean 'settings'"),
         ("settings: {length: 0.2 m}", "settings: 3", "participants.Left.settings: 3 is not a mapping"),
-        ("settings: {length: 0.2 m}", "strategy: [a]", r"participants.Left.strategy: \['a'\] is no strategy"),
+        ("settings: {length: 0.2 m}", "strategy: [3]", r"participants.Left.strategy\[0\]: 3 is no strategy; expected NAME, or {NAME"),
         ("settings: {length: 0.2 m}", "directory: .", "participants.Left.directory: no such key"),
         ("./solver --mesh 'a b'", "./solver 'a", "participants.Right.command: .* cannot be split into words"),
         ("./solver --mesh 'a b'", "[]", r"participants.Right.command: \[\] is no command"),

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters.micro import Array, MicroError, MicroModel, State, Values, arrays, concatenate, take
+from adapters.micro import Array, MicroError, MicroModel, State, Values, arrays, concatenate, innermost, take
 from adapters.micro import rows as count
 from adapters.wiring import CouplingError
 
@@ -247,4 +247,4 @@ def _require_rows(model: MicroModel, method: str, state: State, observables: Val
 
 
 def _name(model: MicroModel) -> str:
-    return type(getattr(model, "model", model)).__name__
+    return type(innermost(model)).__name__

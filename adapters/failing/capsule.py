@@ -20,8 +20,11 @@ from adapters.failing.attempt import Failure
 from adapters.micro import Array, MicroModel, State, arrays
 from adapters.scaling import config as scaling_config
 from adapters.scaling.model import ScaledModel
+from adapters.strategies import registry
+from adapters.strategies.protocol import Context
 from scalebridge import settings as typed
 from scalebridge import treefile
+from scalebridge.strategies import Strategy
 
 FORMAT = 1
 MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
@@ -45,6 +48,7 @@ class Program:
     scaling : text of the scaling file, empty where the case has none.
     reads, writes : names of the preCICE data of the participant, components of tensors and their wholes.
     engine : name of the coupling engine.
+    strategy : where a strategy failed and not the model, the whole stack of them, and in `folder` their files.
     """
 
     case: str
@@ -58,6 +62,8 @@ class Program:
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
     engine: str = ""
+    strategy: tuple[Strategy, ...] = ()
+    folder: str = ""
 
     @property
     def ours(self) -> bool:
@@ -78,17 +84,20 @@ class Program:
         return f"scalebridge replay {shlex.quote(path)}{self.consent}"
 
     def build(self, settings: Mapping[str, Any], folder: Path) -> MicroModel:
-        """Return the model with its scaling maps, whose file is written into `folder`.
+        """Return the model with its scaling maps, whose file is written into `folder`, and strategies if there are any.
 
-        `settings` are plain values in the declared units. Raises ConfigurationError or ModelError.
+        `settings` are plain values in the declared units. Raises ConfigurationError, ModelError or CouplingError.
         """
         found = models.find(self.module, self.model)
         model: MicroModel = found(typed.build(found.Settings, settings, plain=True), self.seed)
-        if not self.scaling:
+        plain = model
+        if self.scaling:
+            file = folder / "scaling.xml"
+            file.write_text(self.scaling, encoding="utf-8")
+            model = ScaledModel(model, scaling_config.load(file).of(set(self.reads), set(self.writes)), self.seed)
+        if not self.strategy:
             return model
-        file = folder / "scaling.xml"
-        file.write_text(self.scaling, encoding="utf-8")
-        return ScaledModel(model, scaling_config.load(file).of(set(self.reads), set(self.writes)), self.seed)
+        return registry.build(self.strategy, model, Context(self.seed, Path(self.folder), plain=plain))
 
 
 @dataclass(frozen=True)
@@ -181,6 +190,7 @@ def _typed(kind: type[Any], given: Mapping[str, Any]) -> Any:
         "float": (float, int),
         "dict[str, Any]": dict,
         "tuple[str, ...]": tuple,
+        "tuple[Strategy, ...]": tuple,
     }
     for f in fields(kind):
         if f.name in given and not isinstance(given[f.name], wanted[str(f.type)]):
@@ -193,6 +203,8 @@ def _checked(capsule: Capsule) -> Capsule:
     program = capsule.program
     if not MODULE.fullmatch(program.module) or not _CLASS.fullmatch(program.model):
         raise ValueError(f"{program.module!r} and {program.model!r} do not name a module and a class")
+    if not all(isinstance(layer, dict) and len(layer) == 1 for layer in program.strategy):
+        raise ValueError("a strategy is a name with its settings")
     if capsule.place.phase not in ("start", "solve"):
         raise ValueError(f"it failed in {capsule.place.phase!r}")
     for name in ("rows", "points"):

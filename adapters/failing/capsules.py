@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from adapters.failing.attempt import Failure
 from adapters.failing.capsule import Capsule, Place, Program
 from adapters.failing.policies import Problem
-from adapters.micro import take
+from adapters.micro import Array, take
 from adapters.ranks import Rows
+from adapters.strategies.stack import Stack
 from scalebridge.runs import machine
 from scalebridge.treefile import TreeFileError
 
@@ -77,13 +79,8 @@ class Capsules:
         chosen = np.array(rows, dtype=np.int64)
         name = f"{FOLDER}/{place.label}-row-{problem.ranks.first + rows[0]}.npz"
         capsule = Capsule(
-            program=self.program,
-            place=place,
-            rows=chosen + problem.ranks.first,
+            **self._what(chosen, problem, place),
             total=problem.ranks.total,
-            points=problem.points[chosen],
-            controls=problem.driven(chosen),
-            state=take(problem.state, chosen),
             failure=failure,
             versions=self._versions,
             machine=str(machine.describe()["system"]),
@@ -95,6 +92,28 @@ class Capsules:
             return f"(no capsule could be written: {error})"
         self.written.append((name, int(capsule.rows[0])))
         return str(self.output / name)
+
+    def _what(self, chosen: Array, problem: Problem, place: Place) -> dict[str, Any]:
+        """Return what is to be solved again: the rows, or the question to the model that a strategy asked for them."""
+        points, controls, state = problem.points[chosen], problem.driven(chosen), take(problem.state, chosen)
+        rows, program = chosen + problem.ranks.first, self.program
+        if isinstance(stack := problem.model, Stack):
+            question = stack.question(state, points, controls, problem.dt, place.phase)
+            if question is None:
+                program = replace(program, strategy=stack.given, folder=str(stack.context.folder.resolve()))
+            else:
+                place = replace(place, phase=question.phase, dt=question.dt)
+                controls, state = question.controls, question.state
+                if question.count != len(rows):  # such as each of the steps by which a strategy looks ahead
+                    rows, points = np.repeat(rows[:1], question.count), np.repeat(points[:1], question.count, axis=0)
+        return {
+            "program": program,
+            "place": place,
+            "rows": rows,
+            "points": points,
+            "controls": controls,
+            "state": state,
+        }
 
     def remedy(self, path: str, them: str = "it alone") -> str:
         """Return what to do about a micro simulation of which `save` has said `path`."""

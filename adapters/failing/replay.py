@@ -24,6 +24,7 @@ from adapters.failing import models
 from adapters.failing.attempt import Failure, Part, Rows, solving, starting
 from adapters.failing.capsule import Capsule, CapsuleError
 from adapters.micro import Array, MicroModel, Values, arrays
+from adapters.strategies.protocol import names
 from adapters.wiring import CouplingError
 from scalebridge import settings as typed
 from scalebridge.cases import overrides
@@ -83,6 +84,8 @@ def _replay(capsule: Capsule, given: argparse.Namespace) -> int:
     _tell_run(capsule)
     file = models.file(program.module) or "which is not found"
     print(f"runs {program.model} of {program.module}, {file}", flush=True)
+    if program.strategy:
+        print(plain(f"within {' over '.join(names(program.strategy))}, with files in {program.folder}"), flush=True)
     described, before, settings = _settings(capsule, given.overrides)
     dt = capsule.place.dt if given.dt is None else given.dt
     with tempfile.TemporaryDirectory(prefix="scalebridge-") as folder:

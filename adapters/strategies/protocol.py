@@ -93,8 +93,8 @@ class Strategy(MicroModel, Protocol):
 
     def __init__(self, model: MicroModel, settings: Any, context: Context) -> None: ...
 
-    def inner(self, state: State) -> State:
-        """Return the state of the model within, with as many rows; empty where the strategy keeps none."""
+    def inner(self, state: State) -> State | None:
+        """Return the state of the model within, with as many rows; None where the strategy keeps none."""
         ...
 
     def report(self, state: State) -> Report:
@@ -122,9 +122,9 @@ class Around:
         self.cell_shape: tuple[int, ...] = tuple(getattr(model, "cell_shape", ()))
         self.cell_size: tuple[float, ...] = tuple(getattr(model, "cell_size", ()))
 
-    def inner(self, state: State) -> State:
+    def inner(self, state: State) -> State | None:
         """Return the state of the model within; here it is the group ``model`` of the state, if there is one."""
-        return cast(State, state.get("model", {}))
+        return cast(State | None, state.get("model"))
 
     def report(self, state: State) -> Report:
         """Return what is told at the end of the run."""
@@ -133,12 +133,14 @@ class Around:
     def snapshot(self, state: State) -> dict[str, Array]:
         """Return the fields of the model within that are worth a picture (n, *cells[, ...])."""
         inner = self.inner(state)
-        return self.model.snapshot(inner) if inner and isinstance(self.model, Pictured) else {}
+        return self.model.snapshot(inner) if inner is not None and isinstance(self.model, Pictured) else {}
 
     def audit(self, before: State, after: State) -> list[Check]:
         """Return the checks of the model within; a strategy that solves only some rows says so for these."""
         old, new = self.inner(before), self.inner(after)
-        return self.model.audit(old, new) if old and new and isinstance(self.model, Audited) else []
+        if old is None or new is None or not isinstance(self.model, Audited):
+            return []
+        return self.model.audit(old, new)
 
 
 @contextmanager
@@ -150,7 +152,7 @@ def of_rows(rows: NDArray[Any]) -> Iterator[None]:
     try:
         yield
     except MicroError as error:
-        known = error.rows.size and 0 <= error.rows[0] and error.rows[-1] < len(rows)
+        known = error.rows.size and error.rows[0] >= 0 and error.rows[-1] < len(rows)
         raise MicroError(np.asarray(rows)[error.rows] if known else (), error.message) from error
 
 

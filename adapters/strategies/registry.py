@@ -10,19 +10,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from adapters.wiring import CouplingError
 from scalebridge import settings as typed
 from scalebridge.findings import nearest, one_of
 from scalebridge.settings import Schema
+from scalebridge.strategies import CONCURRENT
 
 if TYPE_CHECKING:
     from adapters.micro import MicroModel
     from adapters.strategies.protocol import Context, Layer, Strategy
 
-CONCURRENT = "concurrent"  # the model itself
 STRATEGIES: dict[str, str] = {}  # name: "module:class"
 
 
-class UnknownStrategyError(ValueError):
+class UnknownStrategyError(CouplingError):
     """There is no strategy of that name."""
 
 

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from scalebridge.fallbacks import Policy
+from scalebridge.strategies import Strategy
 
 FILE_NAME = "case.yaml"
 
@@ -35,7 +36,8 @@ class Participant:
 
     Attributes
     ----------
-    settings, strategy : as given, for a module.
+    settings : as given, for a module.
+    strategy : the strategies around a micro model, outermost first, as given; see scalebridge.strategies.
     on_failure : what to do about micro simulations that fail, in order; see scalebridge.fallbacks.
     command, directory : what to run, already split into words, and where, for a program; None is the folder of the run.
     ranks : number of MPI ranks; 1 is started without MPI.
@@ -49,7 +51,7 @@ class Participant:
     line: int
     module: str = ""
     settings: dict[str, Any] = field(default_factory=dict)
-    strategy: str | dict[str, Any] = "concurrent"
+    strategy: tuple[Strategy, ...] = ()
     on_failure: tuple[Policy, ...] = ()
     command: tuple[str, ...] = ()
     directory: Path | None = None

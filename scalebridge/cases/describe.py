@@ -17,6 +17,7 @@ from scalebridge.fields import Field
 from scalebridge.findings import Findings
 from scalebridge.interruption import shielded
 from scalebridge.settings import Schema
+from scalebridge.strategies import CONCURRENT
 
 SECONDS = 60.0  # a first import from a cold disk may take its time
 KINDS = {"solver": ("reads", "writes"), "micro": ("controls", "observables")}
@@ -30,7 +31,7 @@ class Description:
     ----------
     kind : "solver" or "micro".
     inputs, outputs : fields by name; of a solver what it reads and writes, of a micro model controls and observables.
-    strategies : names of the strategies it can be run with; empty for a solver.
+    strategies : name -> settings of the strategies that it can be run with; empty for a solver.
     delay : shortest time [s] in which what it reads can act on what it writes: a number, or the name of a setting; None
         where that is at once; True where it has to be asked, as it follows from several settings.
     time_scales : names of settings that say how fast things happen in it.
@@ -45,7 +46,7 @@ class Description:
     settings: Schema
     inputs: dict[str, Field]
     outputs: dict[str, Field]
-    strategies: tuple[str, ...]
+    strategies: dict[str, Schema]
     raw: dict[str, Any]
     delay: float | str | bool | None = None
     time_scales: tuple[str, ...] = ()
@@ -157,9 +158,7 @@ def read(module: str, text: str, findings: Findings, line: int = 0, key: str = "
         raw = json.loads(text)
         kind = raw["kind"]
         inputs, outputs = KINDS[kind]
-        settings = raw["settings"]
-        if not all(isinstance(entry, dict) and isinstance(entry["type"], str) for entry in settings.values()):
-            raise TypeError("settings are not objects with a type")
+        settings = _typed(raw["settings"])
         description = Description(
             module=module,
             title=str(raw["title"]),
@@ -167,7 +166,7 @@ def read(module: str, text: str, findings: Findings, line: int = 0, key: str = "
             settings=settings,
             inputs={name: Field.from_json(entry) for name, entry in raw[inputs].items()},
             outputs={name: Field.from_json(entry) for name, entry in raw[outputs].items()},
-            strategies=tuple(raw.get("strategies", ("concurrent",) if kind == "micro" else ())),
+            strategies=_strategies(raw, kind),
             raw=raw,
             delay=_delay(raw.get("delay"), settings),
             time_scales=tuple(_time(name, settings, "time scale") for name in raw.get("time-scales", ())),
@@ -184,6 +183,19 @@ def read(module: str, text: str, findings: Findings, line: int = 0, key: str = "
     else:
         return description
     return None
+
+
+def _strategies(raw: dict[str, Any], kind: str) -> dict[str, Schema]:
+    """Return the strategies of a micro model with their settings; one that tells of none can be run as it is."""
+    if kind != "micro":
+        return {}
+    return {str(name): _typed(entries) for name, entries in raw.get("strategies", {CONCURRENT: {}}).items()}
+
+
+def _typed(settings: Any) -> Schema:
+    if not all(isinstance(entry, dict) and isinstance(entry["type"], str) for entry in settings.values()):
+        raise TypeError("settings are not objects with a type")
+    return dict(settings)
 
 
 def _delay(told: Any, settings: Schema) -> float | str | bool | None:
@@ -208,6 +220,7 @@ def _time(told: Any, settings: Schema, what: str) -> str:
 def _check_units(description: Description) -> None:
     for field in (*description.inputs.values(), *description.outputs.values()):
         units.check_unit(field.unit)
-    for entry in description.settings.values():
-        if entry.get("unit"):
-            units.check_unit(entry["unit"])
+    for settings in (description.settings, *description.strategies.values()):
+        for entry in settings.values():
+            if entry.get("unit"):
+                units.check_unit(entry["unit"])

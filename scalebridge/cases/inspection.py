@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from scalebridge import engines
-from scalebridge.cases import agreement, outputs, programs, substitutes, timescales
-from scalebridge.cases.case import Case
+from scalebridge.cases import agreement, outputs, programs, strategy, substitutes, timescales
+from scalebridge.cases.case import Case, Participant
 from scalebridge.cases.describe import Description, Questions
 from scalebridge.cases.lint import lint
 from scalebridge.cases.lint.view import View
@@ -28,6 +28,7 @@ from scalebridge.embedded.config import Configuration, ParticipantConfig
 from scalebridge.engines import Engine
 from scalebridge.fallbacks import Policy
 from scalebridge.findings import ConfigurationError, Finding, Findings, errors
+from scalebridge.strategies import Strategy
 
 __all__ = ["Inspection", "environment", "inspect"]
 
@@ -43,6 +44,8 @@ class Inspection:
     configuration : the preCICE configuration.
     descriptions : participant -> what it said of itself; participants of ours only.
     settings : participant -> every setting as a plain value in its declared unit.
+    strategies : participant -> the strategies around its micro model, outermost first, with all their settings.
+    files : participant -> the files that these name.
     on_failure : participant -> what to do about micro simulations that fail, other models with all their settings.
     findings : warnings and hints.
     separations : how the time windows of each scheme compare with what happens in its participants.
@@ -56,6 +59,8 @@ class Inspection:
     on_failure: dict[str, list[Policy]]
     findings: tuple[Finding, ...] = ()
     separations: tuple[Separation, ...] = ()
+    strategies: dict[str, list[Strategy]] = field(default_factory=dict)
+    files: dict[str, list[Path]] = field(default_factory=dict)
 
 
 class Informant(Protocol):
@@ -170,6 +175,8 @@ class _Looking:
         self.descriptions: dict[str, Description] = {}
         self.settings: dict[str, dict[str, Any]] = {}
         self.on_failure: dict[str, list[Policy]] = {}
+        self.strategies: dict[str, list[Strategy]] = {}
+        self.files: dict[str, list[Path]] = {}
         self.delays: dict[str, float] = {}
         self._scaled: Callable[[Mapping[str, Description]], list[Finding]] = lambda told: []
 
@@ -185,6 +192,14 @@ class _Looking:
                     delay = agreement.delay(participant, own, self.settings[name], informant.delay, self.findings)
                     self.delays |= {name: delay} if delay is not None else {}
                 self.on_failure[name] = substitutes.resolve(participant, own, told, self.findings)
+                self._strategies(participant, own)
+
+    def _strategies(self, participant: Participant, own: Description) -> None:
+        """Take down the strategies of a participant, and their files if nothing is wrong with them."""
+        known = len(self.findings.found)
+        chosen = self.strategies[participant.name] = strategy.resolve(participant, own, self.findings)
+        if len(self.findings.found) == known:
+            self.files[participant.name] = strategy.paths(self.case, participant, chosen, own, self.findings)
 
     def compare(self) -> None:
         """Compare the case, the configuration and the participants."""
@@ -242,7 +257,16 @@ class _Looking:
         descriptions, settings = self.descriptions, self.settings
         separations = tuple(timescales.of(self.configuration, descriptions, settings))
         return Inspection(
-            self.case, self.engine, self.configuration, descriptions, settings, self.on_failure, found, separations
+            self.case,
+            self.engine,
+            self.configuration,
+            descriptions,
+            settings,
+            self.on_failure,
+            found,
+            separations,
+            self.strategies,
+            self.files,
         )
 
     def _view(self, configuration: Configuration) -> View:

@@ -7,9 +7,8 @@ import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from scalebridge.cases import onfailure, paths, starting, yamlfile
+from scalebridge.cases import onfailure, paths, starting, strategy, yamlfile
 from scalebridge.cases import overrides as changing
 from scalebridge.cases.case import FILE_NAME, Case, Participant
 from scalebridge.cases.yamlfile import Node
@@ -17,7 +16,7 @@ from scalebridge.findings import ConfigurationError, Finding, Findings
 from scalebridge.units import UnitError
 
 KEYS = ("case", "title", "coupling", "scaling", "seed", "strict-convergence", "participants", "report", "variants")
-MODULE_KEYS = ("run", "settings", "strategy", onfailure.KEY, "ranks", "environment", *starting.KEYS)
+MODULE_KEYS = ("run", "settings", strategy.KEY, onfailure.KEY, "ranks", "environment", *starting.KEYS)
 COMMAND_KEYS = ("command", "directory", "ranks", "environment", *starting.KEYS)
 RESERVED = (
     "checks",
@@ -184,13 +183,13 @@ class CaseReader:
         self._known(node, key, MODULE_KEYS if "run" in entries else COMMAND_KEYS)
         settings = self._mapping(entries.get("settings"), f"{key}.settings")
         lines = {**node.keys, **{f"settings.{s}": n for s, n in (settings.keys if settings else {}).items()}}
-        lines |= onfailure.lines(entries.get(onfailure.KEY))
+        lines |= onfailure.lines(entries.get(onfailure.KEY)) | strategy.lines(entries.get(strategy.KEY))
         return Participant(
             name=name,
             line=line,
             module=self._module(entries.get("run"), f"{key}.run"),
             settings=settings.plain() if settings else {},
-            strategy=self._strategy(entries.get("strategy"), f"{key}.strategy"),
+            strategy=strategy.read(entries.get(strategy.KEY), f"{key}.{strategy.KEY}", self.findings),
             on_failure=onfailure.read(entries.get(onfailure.KEY), f"{key}.{onfailure.KEY}", self.findings),
             command=self._command(entries.get("command"), f"{key}.command"),
             directory=self._directory(entries.get("directory"), f"{key}.directory"),
@@ -210,19 +209,6 @@ class CaseReader:
             self.findings.add(node.line, key, message, expected="as in participants.macro.heat")
             return ""
         return node.value
-
-    def _strategy(self, node: Node | None, key: str) -> str | dict[str, Any]:
-        if node is None:
-            return "concurrent"
-        if isinstance(node.value, str):
-            return node.value
-        if node.mapping is not None and len(node.mapping) == 1:
-            plain: dict[str, Any] = node.plain()
-            return plain
-        self.findings.add(
-            node.line, key, f"{_shown(node)} is no strategy", expected="NAME, or {NAME: {PARAMETER: VALUE}}"
-        )
-        return "concurrent"
 
     def _command(self, node: Node | None, key: str) -> tuple[str, ...]:
         if node is None:

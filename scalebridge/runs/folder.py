@@ -74,7 +74,8 @@ class RunFolder:
             precice_config=str(self.coupling),
             scaling=str(self.scaling) if self.scaling else None,
             settings=self.inspection.settings[name],
-            strategy=participant.strategy,
+            strategy=self.inspection.strategies[name],
+            folder=str(case.folder),
             on_failure=self.inspection.on_failure[name],
             run=str(self.path),
             output=str(self.output(name)),
@@ -101,7 +102,7 @@ def resolved(inspection: Inspection) -> dict[str, Any]:
             units = {
                 s: e["unit"] for s, e in inspection.descriptions[name].settings.items() if e.get("unit", "1") != "1"
             }
-            participant.update(settings=inspection.settings[name], units=units)
+            participant.update(settings=inspection.settings[name], units=units, strategy=inspection.strategies[name])
     data["engine"] = inspection.engine.name
     plain: dict[str, Any] = json.loads(json.dumps(data, default=str))
     return plain

@@ -20,9 +20,9 @@ OURS = ("scalebridge", "adapters")
 UNREADABLE = "unreadable"
 
 
-def files(case: Case) -> dict[str, Path]:
+def files(inspection: Inspection) -> dict[str, Path]:
     """Return the files that go in by name: those of the case relative to its folder, programs elsewhere by path."""
-    found = case_files(case)
+    case, found = inspection.case, case_files(inspection)
     known = set(found.values())
     for participant in case.participants:
         for _, path in _programs(case, participant):
@@ -30,11 +30,13 @@ def files(case: Case) -> dict[str, Path]:
     return found
 
 
-def case_files(case: Case) -> dict[str, Path]:
-    """Return the case file, the XML, report scripts, what its commands name, and Python and JSON files beside it."""
+def case_files(inspection: Inspection) -> dict[str, Path]:
+    """Return the case file, the XML, scripts, files that are named, and Python and JSON files beside the case."""
+    case = inspection.case
     paths = [case.file, case.coupling, *([case.scaling] if case.scaling else []), *case.report]
     paths += [path for kind in ("*.py", "*.json") for path in sorted(case.folder.glob(kind))]
     paths += [path for each in case.participants for word, path in _programs(case, each) if word]
+    paths += [path for several in inspection.files.values() for path in several]
     return {os.path.relpath(path, case.folder): path for path in paths if path.is_file()}
 
 

@@ -63,7 +63,7 @@ def of(inspection: Inspection, case: Mapping[str, Any]) -> dict[str, Any]:
         "installed": dict(installed),
         "machine": machine.describe(),
         "environment": {name: os.environ[name] for name in VARIABLES if name in os.environ},
-        "files": {name: inputs.described(path) for name, path in inputs.files(inspection.case).items()},
+        "files": {name: inputs.described(path) for name, path in inputs.files(inspection).items()},
         "packages": {name: inputs.tree(path) for name, path in inputs.packages(inspection).items()},
         "begun": _now(),
         "ended": None,
@@ -73,7 +73,7 @@ def of(inspection: Inspection, case: Mapping[str, Any]) -> dict[str, Any]:
 def begin(folder: Path, inspection: Inspection, case: Mapping[str, Any]) -> dict[str, Any]:
     """Write and return the record of a run that is about to start in `folder`; copy the files of its case there."""
     data = of(inspection, case)
-    files = inputs.case_files(inspection.case)
+    files = inputs.case_files(inspection)
     root = Path(os.path.commonpath([path.parent for path in files.values()]))
     for name, path in files.items():
         if data["files"][name]["bytes"] <= MAX_COPY and data["files"][name]["sha256"] != inputs.UNREADABLE:

@@ -1,0 +1,139 @@
+"""Reads `strategy:` of a participant, and compares it with what the participant says of the strategies that there are.
+
+strategy: concurrent
+strategy: tabulated
+strategy: {adaptive: {tolerance: 1e-3}}
+strategy: [{adaptive: {tolerance: 1e-3}}, clustered]
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from scalebridge import settings
+from scalebridge.cases.case import Case, Participant
+from scalebridge.cases.describe import Description
+from scalebridge.cases.yamlfile import Node
+from scalebridge.findings import Findings
+from scalebridge.settings import Schema
+from scalebridge.strategies import CONCURRENT, Strategy
+
+KEY = "strategy"
+FILE_RULE = "strategy-file"  # a file that is not there, which some command may be about to make
+_FORM = "NAME, {NAME: {SETTING: VALUE}}, or a list of these, outermost first"
+
+
+def read(node: Node | None, key: str, findings: Findings) -> tuple[Strategy, ...]:
+    """Return the strategies as given, outermost first; ``concurrent`` stands for none."""
+    if node is None:
+        return ()
+    items = node.items if node.items is not None else [node]
+    if not items:
+        findings.add(node.line, key, "is an empty list", expected=_FORM)
+    found: list[Strategy] = []
+    for number, item in enumerate(items):
+        name, given = _named(item)
+        if name is None or given is None:
+            place = key if node.items is None else f"{key}[{number}]"
+            findings.add(item.line, place, f"{_shown(item)} is no strategy", expected=_FORM)
+        elif name == CONCURRENT and number < len(items) - 1:
+            findings.add(item.line, key, f"'{CONCURRENT}' is the model itself", expected="it last, or not at all")
+        else:
+            found.append({name: given.plain() or {}})
+    if found and CONCURRENT in found[-1] and not found[-1][CONCURRENT]:
+        found.pop()
+    return tuple(found)
+
+
+def lines(node: Node | None) -> dict[str, int]:
+    """Return the line of each strategy as ``strategy[NUMBER]`` and of its settings as ``strategy[NUMBER].NAME``."""
+    result: dict[str, int] = {}
+    for number, item in enumerate((node.items if node.items is not None else [node]) if node else []):
+        result[f"{KEY}[{number}]"] = item.line
+        _, given = _named(item)
+        result |= {f"{KEY}[{number}].{name}": line for name, line in (given.keys if given else {}).items()}
+    return result
+
+
+def resolve(participant: Participant, description: Description, findings: Findings) -> list[Strategy]:
+    """Return the strategies with all their settings as plain values, after noting what is wrong with them."""
+    own = Findings(findings.file, "strategy")
+    key, result = f"participants.{participant.name}.{KEY}", list[Strategy]()
+    if description.kind != "micro" and KEY in participant.lines:
+        line = participant.lines[KEY]
+        own.add(line, key, "a solver has no strategy; only a micro model has one", fix="Remove it")
+    elif participant.strategy and not description.repeatable:
+        message = f"the simulator of {description.module} cannot solve some of its simulations alone, as strategies do"
+        own.add(participant.lines[KEY], key, message, fix="Remove it")
+    else:
+        for number, strategy in enumerate(participant.strategy):
+            result += _resolved(participant, number, strategy, description.strategies, own)
+    findings.found += own.found
+    return result
+
+
+def _resolved(
+    participant: Participant, number: int, strategy: Strategy, known: Mapping[str, Schema], own: Findings
+) -> list[Strategy]:
+    ((name, given),) = strategy.items()
+    key, prefix = f"participants.{participant.name}.{KEY}", f"{KEY}[{number}]"
+    line = participant.lines.get(prefix, participant.line)
+    if name not in known:
+        own.add(line, key, f"no strategy '{name}'", got=name, candidates=known)
+        return []
+    lines = {k.removeprefix(f"{prefix}."): n for k, n in participant.lines.items() if k.startswith(f"{prefix}.")}
+    return [{name: settings.check(known[name], given, own, key=f"{key}.{name}", lines=lines, line=line)}]
+
+
+def files(strategies: Sequence[Strategy], known: Mapping[str, Schema]) -> list[tuple[int, str, str]]:
+    """Return the files that strategies name: the number of the strategy, the setting, and the file as named."""
+    found = []
+    for number, strategy in enumerate(strategies):
+        ((name, values),) = strategy.items()
+        found += [(number, s, values[s]) for s, entry in known[name].items() if entry.get("file") and values.get(s)]
+    return found
+
+
+def paths(
+    case: Case, participant: Participant, strategies: Sequence[Strategy], description: Description, findings: Findings
+) -> list[Path]:
+    """Return the files that are there, and note those that are not."""
+    found = []
+    for number, setting, file in files(strategies, description.strategies):
+        path = Path(os.path.normpath(case.folder / file))
+        if path.is_file():
+            found.append(path)
+            continue
+        name = next(iter(strategies[number]))
+        line = participant.lines.get(f"{KEY}[{number}].{setting}", participant.lines.get(f"{KEY}[{number}]"))
+        key = f"participants.{participant.name}.{KEY}.{name}.{setting}"
+        findings.add(
+            line, key, f"there is no file '{file}' in {case.folder}", rule=FILE_RULE, fix=MADE_BY.get(name, "")
+        )
+    return found
+
+
+MADE_BY = {
+    "tabulated": "Make it with: scalebridge tabulate CASE",
+    "surrogate": "Make it with: scalebridge train CASE",
+}
+
+
+def _named(item: Node) -> tuple[str | None, Node | None]:
+    """Return the name of one strategy and its settings; None for what there is not."""
+    if isinstance(item.value, str):
+        return item.value, Node({}, item.line, {})
+    if item.mapping is None or len(item.mapping) != 1:
+        return None, None
+    ((name, given),) = item.mapping.items()
+    if given.value is None:
+        return name, Node({}, given.line, {})
+    return name, given if given.mapping is not None else None
+
+
+def _shown(node: Node) -> str:
+    text: Any = repr(node.plain())
+    return text if len(text) <= 60 else text[:57] + "..."
