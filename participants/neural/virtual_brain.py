@@ -72,17 +72,9 @@ class VirtualBrain(Simulator):  # type: ignore[misc]
         noise: float = 0.0,
         seed: int = 0,
     ) -> None:
-        connectivity = Connectivity(
-            weights=connectome.weights,
-            tract_lengths=connectome.lengths,
-            region_labels=np.array(connectome.labels),
-            centres=connectome.centres,
-            speed=np.array([speed]),
-        )
-        connectivity.configure()
-        connectivity.set_idelays(dt)
+        connectivity = connections(connectome, speed, dt)
         start = model.start(rates).T[:, :, None]  # (variables, n, modes)
-        equations, self.input_name, noisy = counterpart(model, len(rates))
+        equations, driven, noisy = counterpart(model, len(rates))
         self.hertz = float(model.rate(np.array([1.0, 0.0])))
         self.input_per_hertz = float(model.input(np.array(1.0)))
         super().__init__(
@@ -95,7 +87,7 @@ class VirtualBrain(Simulator):  # type: ignore[misc]
             monitors=(),
         )
         self.configure()
-        self.input = getattr(equations, self.input_name)
+        self.input = getattr(equations, driven)
         self.constant = self.input.copy()
         self.origin = self.current_step
         self._stimulus = np.zeros((samples, len(rates)))
@@ -173,6 +165,20 @@ class VirtualBrain(Simulator):  # type: ignore[misc]
         if (j := step - self.current_step - 2) >= 0:
             self._drive[j] = self._in_hertz(coupling)
         return coupling
+
+
+def connections(connectome: Connectome, speed: float, dt: float) -> Any:
+    """Return what TVB takes for a connectome, with its delays at a speed [mm/ms] in steps of dt [ms]."""
+    connectivity = Connectivity(
+        weights=connectome.weights,
+        tract_lengths=connectome.lengths,
+        region_labels=np.array(connectome.labels),
+        centres=connectome.centres,
+        speed=np.array([speed]),
+    )
+    connectivity.configure()
+    connectivity.set_idelays(dt)
+    return connectivity
 
 
 def counterpart(model: models.Model, regions: int) -> tuple[Any, str, int]:
