@@ -177,7 +177,7 @@ class Grid:
         return np.flatnonzero(fixed)
 
     def _symbols(self) -> None:
-        """Find 1/|k|^2 and k/|k|^2 for the symbol k of the derivatives, twice for real and imaginary part; 0 where k is."""
+        """Find 1/|k|^2 and k/|k|^2 for the symbol k of the derivatives, 0 where k is; twice, for complex numbers."""
         d, shape = self.dimension, self.nodes
         angles = [np.pi * np.fft.fftfreq(n) for n in shape[:-1]] + [np.pi * np.arange(shape[-1] // 2 + 1) / shape[-1]]
         mesh = np.meshgrid(*angles, indexing="ij")

@@ -128,7 +128,7 @@ def _laminate(s: Phases) -> Image:
 
 
 def _picture(s: Phases) -> Image:
-    values = pictures.load(Path(s.picture))
+    values = pictures.load(Path(s.picture).absolute())
     if values.ndim != s.dimensions:
         raise MicroError([], f"{s.picture} has {values.ndim} dimensions, the cell {s.dimensions}")
     found, number = np.unique(values, return_inverse=True)
