@@ -88,7 +88,10 @@ class Account:
         told = [value for layer in layers for value in layer.report.values()]
         if not all(isinstance(value, int | float | str) for value in told):
             raise TypeError("what a strategy tells are numbers and texts")
-        return cls(layers, Work(**data["work"]))
+        work = Work(**data["work"])
+        if not all(type(value) in (int, float) for value in asdict(work).values()):
+            raise TypeError("counts and seconds are numbers")
+        return cls(layers, work)
 
     @property
     def name(self) -> str:

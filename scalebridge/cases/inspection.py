@@ -116,6 +116,7 @@ def inspect(
     *,
     ask: Asking = Questions,
     judge: Judging = ScalingCheck,
+    missing: bool = False,
 ) -> Inspection:
     """Look a case over.
 
@@ -124,6 +125,7 @@ def inspect(
     requested : the engine, "auto", "embedded" or "precice".
     found : what was found when the case was read; told together with the rest.
     ask, judge : who knows the participants of ours, and the maps.
+    missing : files that strategies name may be missing: somebody is about to make them.
 
     Raises
     ------
@@ -143,7 +145,7 @@ def inspect(
         if judging is not None:
             asked.callback(judging.cancel)
         engine = engines.choose(requested)
-        looking = _Looking(case, engine, found)
+        looking = _Looking(case, engine, found, missing)
         places = {o.module: o.place for o in others}
         places |= {p.module: (p.lines["run"], f"participants.{p.name}.run") for p in reversed(ours)}
         looking.ask(informant.answers(looking.findings, places), informant)
@@ -164,8 +166,8 @@ class _Looking:
     told : module -> what it said of itself; `descriptions` the same by participant.
     """
 
-    def __init__(self, case: Case, engine: Engine, found: Iterable[Finding]) -> None:
-        self.case, self.engine = case, engine
+    def __init__(self, case: Case, engine: Engine, found: Iterable[Finding], missing: bool) -> None:
+        self.case, self.engine, self.missing = case, engine, missing
         self.findings = Findings(case.file, "case-file")
         self.configuration, self.misread = config.read(case.coupling)
         self.findings.found += [*found, *self.misread]
@@ -199,7 +201,9 @@ class _Looking:
         known = len(self.findings.found)
         chosen = self.strategies[participant.name] = strategy.resolve(participant, own, self.findings)
         if len(self.findings.found) == known:
-            self.files[participant.name] = strategy.paths(self.case, participant, chosen, own, self.findings)
+            self.files[participant.name] = strategy.paths(
+                self.case, participant, chosen, own, self.findings, missing=self.missing
+            )
 
     def compare(self) -> None:
         """Compare the case, the configuration and the participants."""

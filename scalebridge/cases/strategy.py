@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from scalebridge import settings
 from scalebridge.cases.case import Case, Participant
@@ -22,7 +21,7 @@ from scalebridge.settings import Schema
 from scalebridge.strategies import CONCURRENT, Strategy
 
 KEY = "strategy"
-FILE_RULE = "strategy-file"  # a file that is not there, which some command may be about to make
+FILE_RULE = "strategy-file"
 _FORM = "NAME, {NAME: {SETTING: VALUE}}, or a list of these, outermost first"
 
 
@@ -98,14 +97,21 @@ def files(strategies: Sequence[Strategy], known: Mapping[str, Schema]) -> list[t
 
 
 def paths(
-    case: Case, participant: Participant, strategies: Sequence[Strategy], description: Description, findings: Findings
+    case: Case,
+    participant: Participant,
+    strategies: Sequence[Strategy],
+    description: Description,
+    findings: Findings,
+    *,
+    missing: bool = False,
 ) -> list[Path]:
-    """Return the files that are there, and note those that are not."""
+    """Return the files that are there, and note those that are not, unless they may be missing."""
     found = []
     for number, setting, file in files(strategies, description.strategies):
         path = Path(os.path.normpath(case.folder / file))
         if path.is_file():
             found.append(path)
+        if path.is_file() or missing:
             continue
         name = next(iter(strategies[number]))
         line = participant.lines.get(f"{KEY}[{number}].{setting}", participant.lines.get(f"{KEY}[{number}]"))
@@ -135,5 +141,5 @@ def _named(item: Node) -> tuple[str | None, Node | None]:
 
 
 def _shown(node: Node) -> str:
-    text: Any = repr(node.plain())
+    text = repr(node.plain())
     return text if len(text) <= 60 else text[:57] + "..."

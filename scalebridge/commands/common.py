@@ -38,12 +38,15 @@ def case_arguments(*, optional: bool = False) -> argparse.ArgumentParser:
     return parser
 
 
-def inspected(given: argparse.Namespace) -> Inspection:
-    """Return the case of the command line, looked over, and tell what it warns of. Raises ConfigurationError."""
+def inspected(given: argparse.Namespace, *, missing: bool = False) -> Inspection:
+    """Return the case of the command line, looked over, and tell what it warns of. Raises ConfigurationError.
+
+    `missing` says that files which strategies name need not be there yet.
+    """
     case, found = reader.read(catalogue.find(given.case), given.variant, given.overrides)
     if case is None:
         raise ConfigurationError(reader.placed(found))
-    inspection = inspect(case, given.engine, found)
+    inspection = inspect(case, given.engine, found, missing=missing)
     complain(finding for finding in inspection.findings if finding.severity == WARNING)
     return inspection
 

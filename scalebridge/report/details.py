@@ -12,6 +12,7 @@ from scalebridge.report.overview import definitions
 from scalebridge.report.source import Member, Source
 from scalebridge.runs.panel import duration
 from scalebridge.runs.usage import bytes_text
+from scalebridge.strategies import Told, shown
 
 MOST_FILES = 200
 
@@ -61,7 +62,7 @@ def _card(member: Member) -> Markup:
         facts.append(("MPI ranks", f"{ranks:.0f}"))
     for key in ("strategy", "directory", "environment"):
         value = entry.get(key)
-        if value and value != "concurrent":
+        if value:
             facts.append((key, tag("code", _plain(value))))
     bad = "card bad" if member.status not in (0, None) and not entry.get("stopped") else "card"
     return tag(
@@ -72,6 +73,30 @@ def _card(member: Member) -> Markup:
         _settings(entry),
         class_=bad,
     )
+
+
+def strategies(source: Source) -> list[Markup]:
+    """Return a card for each participant that has strategies: what they left to the full model, what they tell."""
+    parts = []
+    for member in source.members:
+        if (account := source.strategies(member.name)) is None:
+            continue
+        work = account.work
+        share = f" ({short(100 * work.solved / work.asked)} %)" if work.asked else ""
+        facts: list[tuple[str, Any]] = [
+            ("solves asked for", f"{work.asked:,}"),
+            ("of the full model", f"{work.solved:,}{share}"),
+            ("time", f"{work.seconds:.2f} s, {work.full:.2f} s in the full model"),
+        ]
+        cards = [[tag("h4", layer.name), definitions(_reported(layer.report))] for layer in account.layers]
+        parts.append(
+            tag("article", tag("h3", f"{member.name}: {account.name}"), definitions(facts), cards, class_="card")
+        )
+    return parts
+
+
+def _reported(report: Mapping[str, Told]) -> list[tuple[str, Any]]:
+    return [(name, shown(value)) for name, value in report.items()]
 
 
 def _status(member: Member) -> str:

@@ -56,6 +56,7 @@ def page(source: Source) -> str:
         Section("pictures", "Pictures", pictures.section(source), "grid"),
         Section("coupling", "Coupling", [_graph(source)]),
         Section("convergence", "Convergence", convergence.section(source), "grid"),
+        Section("strategies", "Strategies", details.strategies(source), "cards"),
         Section("time", "Who computed, who waited", _time(source)),
         Section("series", "Results in time", results.series(source), "grid"),
         Section("snapshots", "Snapshots", results.snapshots(source), "grid"),

@@ -30,6 +30,8 @@ from scalebridge.runs import history, status
 from scalebridge.runs.attached import Attached, Described
 from scalebridge.runs.failure import last_lines
 from scalebridge.runs.history import Convergence, Iterations
+from scalebridge.strategies import FILE_NAME as FILE_OF_STRATEGIES
+from scalebridge.strategies import Account as Strategies
 
 type Array = NDArray[np.float64]
 LOG_LINES = 60
@@ -165,6 +167,14 @@ class Source:
             return account.lines(name, self.path / name) if account is not None else []
         except (ValueError, TypeError, IndexError, RecursionError):
             return []
+
+    def strategies(self, name: str) -> Strategies | None:
+        """Return what the strategies of a participant did; None where it has none, or nothing can be read of them."""
+        file = self.path / name / FILE_OF_STRATEGIES
+        try:
+            return Strategies.load(file) if self.holds(file) else None
+        except (ValueError, IndexError, RecursionError):
+            return None
 
     def results(self, suffixes: Sequence[str]) -> list[Path]:
         """Return all files of participants with one of these suffixes, relative to the run; links are left out."""

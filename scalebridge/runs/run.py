@@ -112,14 +112,15 @@ class Run:
         """Write the record, tell what came out, and return the final exit status."""
         told, problems = summary.collect(self.folder)
         accounts, more = summary.failures(self.folder)
-        problems += more
+        strategies, still_more = summary.strategies(self.folder)
+        problems += [*more, *still_more]
         if status == WELL and problems:
             status, ended = CHECK_FAILED, "\n".join(problems)
         elif status == WELL and any(not t.check.passed for t in told):
             status, ended = CHECK_FAILED, "a check failed"
         try:
             data = summary.write(
-                self.folder, self.monitors, told, accounts, status=status, ended=ended, begun=self.begun
+                self.folder, self.monitors, told, accounts, strategies, status=status, ended=ended, begun=self.begun
             )
         except OSError as error:  # such as a full disk, which may be why the run has failed
             print(f"scalebridge: {ended}", file=sys.stderr, flush=True)
@@ -127,6 +128,8 @@ class Run:
             return status if status not in (WELL, CHECK_FAILED) else REPORT_FAILED
         if status in (WELL, CHECK_FAILED, REPORT_FAILED):
             print(summary.times(data))
+            for participant, done in strategies.items():
+                print("\n".join(done.lines(participant)))
             print(summary.table(told))
         print(f"output: {self.folder.path}", flush=True)
         for name, account in accounts.items():

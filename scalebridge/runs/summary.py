@@ -17,6 +17,8 @@ from scalebridge.runs.folder import RunFolder, resolved
 from scalebridge.runs.machine import cores as cores  # the number of cores is asked for here
 from scalebridge.runs.monitor import Monitor
 from scalebridge.runs.panel import duration
+from scalebridge.strategies import FILE_NAME as FILE_OF_STRATEGIES
+from scalebridge.strategies import Account as Strategies
 
 FILE_NAME = "summary.json"
 _MODULE_KEYS = ("module", "settings", "units", "strategy", "ranks", "environment")
@@ -59,11 +61,25 @@ def failures(folder: RunFolder) -> tuple[dict[str, Account], list[str]]:
     return accounts, problems
 
 
+def strategies(folder: RunFolder) -> tuple[dict[str, Strategies], list[str]]:
+    """Return what the strategies of each participant did, and what is wrong with files of that."""
+    accounts, problems = {}, []
+    for name, chosen in folder.inspection.strategies.items():
+        try:
+            account = Strategies.load(folder.output(name) / FILE_OF_STRATEGIES) if chosen else None
+        except ValueError as error:
+            problems.append(str(error))
+        else:
+            accounts.update({name: account} if account is not None else {})
+    return accounts, problems
+
+
 def write(
     folder: RunFolder,
     monitors: Sequence[Monitor],
     told: Sequence[Told],
     accounts: Mapping[str, Account],
+    chosen: Mapping[str, Strategies],
     *,
     status: int,
     ended: str,
@@ -74,6 +90,7 @@ def write(
     Parameters
     ----------
     accounts : of the participants with micro simulations that failed.
+    chosen : what the strategies did, of the participants that have any.
     status : exit status of the run; `ended` says in words how it ended.
     begun : time.time() at the start.
     """
@@ -95,6 +112,7 @@ def write(
         "overrides": list(inspection.case.overrides),
         "participants": {entry["name"]: _participant(entry, monitors) for entry in case["participants"]},
         "time_scales": [separation.to_json() for separation in inspection.separations],
+        "strategies": {name: account.to_json() for name, account in chosen.items()},
         "failures": {name: asdict(account) for name, account in accounts.items()},
         "checks": [{"by": t.by, **t.check.to_json()} for t in told],
     }
