@@ -47,7 +47,7 @@ class Simulation:
     """How a network is simulated."""
 
     dt: float = setting("0.1 ms", "time step; the samples of a window are whole numbers of it", above=0)
-    raster: int = setting(200, "neurons of each population whose spikes are written to raster.csv", minimum=0)
+    raster: int = setting(200, "neurons of each population, evenly chosen, that raster.csv shows", minimum=0)
 
 
 class Populations(ABC):
@@ -71,6 +71,7 @@ class Populations(ABC):
         self.first_row, self.max_dt = 0, math.inf
         self._kernel: Kernel | None = None
         self._raster: raster.Raster | None = None
+        self._shown = raster.chosen(settings.neurons, settings.raster)
         self._fired: tuple[Array, Array] = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
 
     @abstractmethod
@@ -107,13 +108,13 @@ class Populations(ABC):
 
     def complete(self, state: Values, window: int) -> None:
         """Write who fired in a window."""
-        shown, (who, at) = min(self.settings.raster, self.neurons), self._fired
-        if not shown:
+        if not len(self._shown):
             return
+        who, at = self._fired
         if self._raster is None:
             name = f"raster-{self.first_row}.csv" if self.first_row else "raster.csv"
             self._raster = raster.Raster(Path(name), 0.0)
-        seen = who % self.neurons < shown
+        seen = np.isin(who % self.neurons, self._shown)
         row, neuron = self.first_row + who[seen] // self.neurons, who[seen] % self.neurons
         self._raster.add(row, neuron, at[seen] * (self.settings.dt / 1e3))
 

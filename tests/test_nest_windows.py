@@ -223,7 +223,7 @@ def test_the_raster_has_every_spike_of_the_neurons_that_are_shown(tmp_path, monk
         state, seen = model.solve(state, controls, 1e-3)
         model.complete(state, window + 1)
         spikes = seen["spikes"]
-        shown = spikes.neuron < 7
+        shown = np.isin(spikes.neuron, [0, 16, 33, 50, 66, 82, 99])
         times = spikes.time[shown] + 1e-3 * window
         expected.append(np.column_stack([times, spikes.row[shown] + 3, spikes.neuron[shown]]))
     expected = np.concatenate(expected)

@@ -47,13 +47,13 @@ def test_without_synapses_the_rate_is_that_of_the_lorentzian(eta, dt):
 
 def test_the_start_is_stationary():
     """Without synapses the first window fires as any other."""
-    model = QuadraticNeurons(Quadratic(neurons=4000, eta=20.0, J=0.0, raster=0), seed=2)
+    model = QuadraticNeurons(Quadratic(neurons=20000, eta=20.0, J=0.0, raster=0), seed=2)
     found, state = [], begun(model, [0.0])
     for _ in range(12):
         state, one = rates(model, state, [0.0], 5e-4, 1)
         found.append(one[0])
     expected = lorentzian(20)
-    spread = math.sqrt(expected * 5e-4 / TAU / 4000) / (5e-4 / TAU)
+    spread = math.sqrt(expected * 5e-4 / TAU / 20000) / (5e-4 / TAU)
     np.testing.assert_allclose(found, expected, atol=4 * spread)
 
 
