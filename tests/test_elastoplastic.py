@@ -423,6 +423,15 @@ def test_too_large_a_step_names_the_cells_and_the_remedy(monkeypatch):
     assert caught.value.rows.tolist() == [2]
 
 
+def test_a_tangent_that_does_not_converge_names_the_cells_and_the_remedy(monkeypatch):
+    monkeypatch.setattr(solid, "GRADIENTS", 15)
+    model, state = start(Composite(cells=96, tangent_tolerance=1e-4, tolerance=1e-3), n=5)
+    strain = np.array([[0, 0, 0, 0, 3e-3]]).T[:, :, None] * np.diag([1.0, -1.0])
+    with pytest.raises(solid.NoTangent, match=r"after 15 steps of conjugate gradients: .* a larger error") as caught:
+        model.solve(state, {"strain": strain}, 1.0)
+    assert caught.value.rows.tolist() == [4]
+
+
 def test_larger_cells_have_more_inclusions_and_finer_ones_the_same():
     array = Composite(cells=16)
     larger = Elastoplastic.enlarged(array, 2)

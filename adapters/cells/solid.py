@@ -47,6 +47,17 @@ class NotBalanced(MicroError):
         super().__init__(rows, message)
 
 
+class NoTangent(MicroError):
+    """The tangents of some cells are not found as accurately as they should be."""
+
+    def __init__(self, rows: ArrayLike) -> None:
+        message = (
+            f"the tangent of the cell has not converged after {GRADIENTS} steps of conjugate gradients: too much of it "
+            "flows without hardening; allow a larger error of the tangent, or give the phases a little hardening"
+        )
+        super().__init__(rows, message)
+
+
 @dataclass(frozen=True)
 class Stiffness:
     """stress = a trace(strain) 1 + b strain - c (c : strain) in every grid cell.
@@ -142,7 +153,7 @@ def balance(grid: Grid, law: Law, mean: Array, guess: Array, tolerance: float) -
                 rho[going],
             )
         goal = rho * np.maximum(FORCING, 0.5 * tolerance / share) ** 2
-        step = gradients(grid, stiffness, force, goal, z)
+        step = gradients(grid, stiffness, force, goal, z)[0]  # far off or not, the search makes the best of it
         u, stress, stiffness = _search(grid, law, mean, u, step, dot(force, step))
     raise NotBalanced(rows, float(share.max()))
 
@@ -165,8 +176,10 @@ def _search(grid: Grid, law: Law, mean: Array, u: Array, step: Array, slope: Arr
     return reached, stress, stiffness
 
 
-def gradients(grid: Grid, stiffness: Stiffness, force: Array, goal: Array, z: Array) -> Array:
+def gradients(grid: Grid, stiffness: Stiffness, force: Array, goal: Array, z: Array) -> tuple[Array, NDArray[np.intp]]:
     """Return x (d, n, m, N) with B^T C B x = force by conjugate gradients, in single precision where that will do.
+
+    The second is which cells have not reached their goal.
 
     Parameters
     ----------
@@ -180,11 +193,11 @@ def gradients(grid: Grid, stiffness: Stiffness, force: Array, goal: Array, z: Ar
     size[size == 0] = 1
     mu = stiffness.reference()[0]
     single = [(field / size).astype(np.float32) for field in (force, z)]
-    x = _gradients(grid, stiffness.single(1 / mu), single[0], goal / size[..., 0] ** 2, single[1])
-    return np.asarray(x * (size / mu))
+    x, late = _gradients(grid, stiffness.single(1 / mu), single[0], goal / size[..., 0] ** 2, single[1])
+    return x * (size / mu), late
 
 
-def _gradients(grid: Grid, stiffness: Stiffness, force: Array, goal: Array, z: Array) -> Array:
+def _gradients(grid: Grid, stiffness: Stiffness, force: Array, goal: Array, z: Array) -> tuple[Array, NDArray[np.intp]]:
     """Do that in the precision of what is given."""
     result, rows = np.zeros_like(force), np.arange(force.shape[1])
     x, r, p, rho = np.zeros_like(force), force.copy(), z.copy(), dot(force, z)
@@ -195,7 +208,7 @@ def _gradients(grid: Grid, stiffness: Stiffness, force: Array, goal: Array, z: A
         if 4 * np.count_nonzero(~busy) >= len(busy):
             result[:, rows[~busy]] = x[:, ~busy]
             if not busy.any():
-                return result
+                return result, rows[busy]
             x, r, p = x[:, busy], r[:, busy], p[:, busy]
             rows, rho, goal, going = rows[busy], rho[busy], goal[busy], going[busy]
             stiffness, ratio = stiffness.take(busy), ratio[busy]
@@ -210,7 +223,7 @@ def _gradients(grid: Grid, stiffness: Stiffness, force: Array, goal: Array, z: A
         p *= np.divide(rho, old, out=np.zeros_like(rho), where=old > 0)[..., None]
         p += z
     result[:, rows] = x
-    return result
+    return result, rows[(rho > goal).any(axis=1)]
 
 
 def tangent(
@@ -225,6 +238,11 @@ def tangent(
     tolerance : of the stiffness, as a share of its largest entry. It is an energy, so its error is the square of that
         of the strains.
     group : load cases that are worked on at once.
+
+    Raises
+    ------
+    NoTangent
+        Names the cells whose correctors do not converge.
     """
     s = len(grid.pairs)
     result, n = correctors.copy(), correctors.shape[1]
@@ -241,7 +259,10 @@ def tangent(
         mu, ratio = stiffness.reference()
         goal = np.broadcast_to((SAFETY * tolerance * scale * grid.size * mu[:, 0, 0])[:, None], own.shape)
         z = grid.precondition(force, ratio)
-        result[:, :, cases] += gradients(grid, stiffness, force, goal, z)
+        change, late = gradients(grid, stiffness, force, goal, z)
+        if late.size:
+            raise NoTangent(late)
+        result[:, :, cases] += change
         strains[:, :, cases] = unit + grid.strain(result[:, :, cases])
         stresses[:, :, cases] = stiffness.apply(strains[:, :, cases].copy())
     energies = np.einsum("inaN,inbN->nab", strains, stresses, optimize=True)

@@ -77,6 +77,8 @@ class Cells:
         ------
         NotBalanced
             Names the cells of the first chunk that has any whose equilibrium is not found.
+        NoTangent
+            The same for their tangents.
         """
         changed = {name: np.empty_like(array) for name, array in state.items() if name != "phase"}
 
@@ -85,6 +87,8 @@ class Cells:
                 found = self._step({name: array[rows] for name, array in state.items()}, strain[rows])
             except solid.NotBalanced as error:
                 raise solid.NotBalanced(rows.start + error.rows, error.share) from None
+            except solid.NoTangent as error:
+                raise solid.NoTangent(rows.start + error.rows) from None
             for name, values in found.items():
                 changed[name][rows] = values
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,7 +68,6 @@ class Elastoplastic:
     Settings = Composite
     controls = CONTROLS
     observables = OBSERVABLES
-    reference_controls: ClassVar[dict[str, str]] = {}
 
     def __init__(self, settings: Composite, seed: int) -> None:
         self.settings, self.seed = settings, seed
