@@ -75,3 +75,47 @@ def test_porous_flow_clogs_and_its_books_close(tmp_path, variant, elements):
         assert values(summary)[name] < 1e-11
     assert summary["participants"]["Macro"]["windows_not_converged"] == 0
     assert (tmp_path / "run" / "porous-flow.png").stat().st_size > 10_000
+
+
+def test_a_brain_with_a_spiking_column(tmp_path):
+    summary = run("brain", tmp_path / "run")
+    found = values(summary)
+    assert all(check["passed"] for check in summary["checks"])
+    assert {"lag of recruitment", "rate of the column under the pulse", "regions recruited"} <= found.keys()
+    (separation,) = summary["time_scales"]
+    assert separation["window"] == 1e-3
+    assert separation["sampled"]["setting"] == "dt"
+    assert (tmp_path / "run" / "brain.png").stat().st_size > 50_000
+    spikes = (tmp_path / "run" / "Column" / "raster.csv").read_text().splitlines()
+    assert len(spikes) > 1000
+
+
+def test_a_brain_whose_column_is_a_mass_is_the_brain_in_one_piece(tmp_path):
+    summary = run("brain", tmp_path / "run", variant="mass")
+    assert values(summary) == {"difference of all rates to the brain in one piece": pytest.approx(0, abs=1e-12)}
+
+
+@pytest.mark.parametrize(("variant", "regions"), [("mean-field", "AB"), ("split", "AB")])
+def test_a_spiking_population_and_its_mean_field(tmp_path, variant, regions):
+    """The published fixed points: rates in 1 / tau, so Hz at tau = 10 ms are a hundred times as large."""
+    summary = run("brain", tmp_path / "run", variant=variant)
+    checks = {check["name"]: check for check in summary["checks"]}
+    published = {"at rest": 8.1134, "under the pulse": 137.3244, "after the pulse": 103.0597}
+    for region in regions:
+        for when, rate in published.items():
+            check = checks[f"rate of {region} {when}"]
+            assert check["reference"] == pytest.approx(rate, rel=1e-5)
+            assert check["passed"]
+    if variant == "mean-field":
+        assert checks["frequency of B after the pulse"]["reference"] == pytest.approx(52.8, abs=0.05)
+        assert checks["frequency of B after the pulse"]["passed"]
+
+
+def test_windows_longer_than_the_delays_of_the_brain_are_refused(tmp_path):
+    file = tmp_path / "brain.xml"
+    text = (ROOT / "precice-config" / "brain.xml").read_text()
+    file.write_text(text.replace('<time-window-size value="1e-3" />', '<time-window-size value="0.02" />'))
+    command = [sys.executable, "-m", "scalebridge", "check", "brain", "--set", f"coupling={file}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "the window of 0.02 s is longer than the shortest delay of Brain, 0.0" in done.stdout + done.stderr
