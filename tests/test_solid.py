@@ -239,8 +239,8 @@ def test_a_plate_with_a_hole_is_loaded_and_unloaded(tmp_path):
     """2 SHEAR (1 - a / w) is the limit load: of strips beside the hole, and of 45 degree bands through them.
 
     The former are in balance and the latter a mechanism, so it is the lower bound and the upper. The plate unloads
-    elastically, as stiff as it was, and keeps some of the stored energy. Newton's method alone fails at the limit
-    load, and with the tangent of the last window when the load turns.
+    elastically, as stiff as it was, and keeps some of the stored energy. Newton's method without going back fails at
+    the limit load.
     """
     rows, _ = solve(tmp_path, PLATE, {"yield_stress": YIELD}, 10)
     load, displacement = (np.array([row[name] for row in rows]) for name in ("load", "displacement"))
