@@ -51,7 +51,8 @@ def setting(
     minimum, maximum : bounds in that unit, themselves allowed.
     above : lower bound that is itself not allowed.
     choices : the texts that are allowed.
-    file : the text names a file, which is an input of the run and has to be there; "" for none. Of strategies only.
+    file : the text names a file, relative to the folder of the case, which is an input of the run; "" for none. That of
+        a strategy has to be there; a participant may know other texts too, and gets the whole path where there is one.
     """
     value = tuple(default) if isinstance(default, list) else default
     if isinstance(value, tuple):

@@ -229,6 +229,16 @@ def test_a_delay_that_follows_from_several_settings_is_asked_for(folder, monkeyp
     assert "'teller' answered --delay with -1, not a time in s" in found
 
 
+def test_files_beside_the_case_are_found_and_part_of_it(folder, monkeypatch):
+    text = {"type": "str", "file": True, "default": "pair"}
+    tell(monkeypatch, settings={"table": text, "other": {"type": "str", "default": ""}})
+    (folder / "brain.zip").write_text("")
+    found = look(folder, "Left.settings=null", "Left.settings.table=brain.zip", "Left.settings.other=brain.zip")
+    assert found.settings["Left"] == {"table": str(folder / "brain.zip"), "other": "brain.zip"}
+    assert found.files["Left"] == [folder / "brain.zip"]
+    assert look(folder, "Left.settings=null").settings["Left"]["table"] == "pair"  # the participant knows what it is
+
+
 def test_windows_are_compared_with_how_fast_things_happen(folder, monkeypatch):
     times = {name: {"type": "float", "unit": "ms", "default": value} for name, value in (("tau", 500), ("off", 0))}
     tell(monkeypatch, settings=times, **{"time-scales": ["tau", "off"]})
@@ -263,7 +273,7 @@ def test_scaling_files_are_checked_where_a_participant_stays_silent(folder):
     found = findings(folder, "scaling=pair.scaling.xml", "Left.run=tellr")
     assert len(found) == 2
     assert "there is no module 'tellr'" in found[0]
-    assert "'unifrom' is no map; expected uniform. Did you mean 'uniform'?" in found[1]
+    assert "'unifrom' is no map; expected one of filtered-spikes, poisson-spikes, synaptic-current, uniform. Did you mean 'uniform'?" in found[1]
 
 
 def test_scaling_files_are_checked_where_the_configuration_is_broken(folder):

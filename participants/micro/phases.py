@@ -35,7 +35,7 @@ class Phases:
     )
     fraction: float = setting(0.3, "volume fraction of phase 1", minimum=0, maximum=1)
     inclusions: int = setting(1, "fibres, spheres or layers in the cell", minimum=1)
-    picture: str = setting("", "path of a .npy or .png file; every value in it is a phase")
+    picture: str = setting("", "a .npy or .png file; every value in it is a phase", file=True)
     size: float = setting(
         "1e-3 m", "edge of the cell along x, for pictures: what is computed does not depend on it", above=0
     )

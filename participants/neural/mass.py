@@ -47,7 +47,9 @@ WRITES = {
 class Settings(models.Parameters):
     """The brain, what it is made of, and what stimulates it."""
 
-    connectome: str = setting("pair", "folder or zip, such as tvb:connectivity_76, or pair: two regions A and B")
+    connectome: str = setting(
+        "pair", "folder or zip, or such as tvb:connectivity_76, or pair: two regions A and B", file=True
+    )
     pair_weight: float = setting(5.0, "weight of both connections of a pair")
     pair_length: float = setting("6 mm", "their length", minimum=0)
     columns: tuple[str, ...] = setting((), "labels or numbers of the regions that are simulated elsewhere")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from scalebridge import settings
@@ -25,6 +27,16 @@ def resolve(participant: Participant, description: Description, findings: Findin
     )
     findings.found += own.found
     return result
+
+
+def locate(description: Description, resolved: dict[str, Any], folder: Path) -> list[Path]:
+    """Return the files beside the case that settings name, after giving the settings their whole paths."""
+    found = []
+    for name, entry in description.settings.items():
+        if entry.get("file") and resolved.get(name) and (path := folder / resolved[name]).exists():
+            resolved[name] = os.path.normpath(path.absolute())
+            found.append(Path(resolved[name]))
+    return found
 
 
 def delay(

@@ -190,6 +190,7 @@ class _Looking:
             if (own := self.descriptions.get(participant.name)) is not None:
                 name, known = participant.name, len(self.findings.found)
                 self.settings[name] = agreement.resolve(participant, own, self.findings)
+                self.files[name] = agreement.locate(own, self.settings[name], self.case.folder)
                 if len(self.findings.found) == known:
                     delay = agreement.delay(participant, own, self.settings[name], informant.delay, self.findings)
                     self.delays |= {name: delay} if delay is not None else {}
@@ -201,9 +202,8 @@ class _Looking:
         known = len(self.findings.found)
         chosen = self.strategies[participant.name] = strategy.resolve(participant, own, self.findings)
         if len(self.findings.found) == known:
-            self.files[participant.name] = strategy.paths(
-                self.case, participant, chosen, own, self.findings, missing=self.missing
-            )
+            files = strategy.paths(self.case, participant, chosen, own, self.findings, missing=self.missing)
+            self.files[participant.name] += files
 
     def compare(self) -> None:
         """Compare the case, the configuration and the participants."""
