@@ -29,6 +29,7 @@ from adapters.participant import serve  # noqa: E402
 from scalebridge.fallbacks import Policy  # noqa: E402
 from scalebridge.fields import Field  # noqa: E402
 from scalebridge.handout import Handout  # noqa: E402
+from scalebridge.strategies import Strategy  # noqa: E402
 
 type Main = Callable[[Case[Any]], None]
 
@@ -75,6 +76,7 @@ def start(
     ranks: int = 1,
     scaling: str | None = None,
     on_failure: Sequence[Policy] = (),
+    strategy: Sequence[Strategy] = (),
 ) -> subprocess.Popen[str]:
     """Start one participant of the case `xml` in `folder`/`name`; with checkpoints if there is a folder for them."""
     output = folder / name
@@ -92,6 +94,8 @@ def start(
         progress=str(output / "progress.jsonl"),
         settings=dict(settings or {}),
         on_failure=list(on_failure),
+        strategy=list(strategy),
+        folder=str(folder),
         scaling=str(folder / "scaling.xml") if scaling is not None else None,
         engine=ENGINE,
         checkpoints=str(folder / "checkpoints") if (folder / "checkpoints").is_dir() else "",
@@ -111,6 +115,7 @@ def run(
     ranks: Mapping[str, int] | None = None,
     scaling: str | None = None,
     on_failure: Mapping[str, Sequence[Policy]] | None = None,
+    strategy: Mapping[str, Sequence[Strategy]] | None = None,
     limit: float = 60.0,
     fails: bool = False,
 ) -> dict[str, Result]:
@@ -122,6 +127,7 @@ def run(
     for name, main in mains.items():
         function, settings = main if isinstance(main, tuple) else (main, {})
         more = {"ranks": (ranks or {}).get(name, 1), "on_failure": (on_failure or {}).get(name, ())}
+        more["strategy"] = (strategy or {}).get(name, ())
         processes[name] = start(folder, xml, name, function, settings, scaling=scaling, **more)
     deadline = time.monotonic() + limit
     try:

@@ -153,7 +153,8 @@ def of_rows(rows: NDArray[Any]) -> Iterator[None]:
         yield
     except MicroError as error:
         known = error.rows.size and error.rows[0] >= 0 and error.rows[-1] < len(rows)
-        raise MicroError(np.asarray(rows)[error.rows] if known else (), error.message) from error
+        same = MicroError(np.asarray(rows)[error.rows] if known else (), error.message)
+        raise same.with_traceback(error.__traceback__) from None
 
 
 def names(given: Sequence[Layer]) -> list[str]:

@@ -27,7 +27,7 @@ _FORM = "NAME, {NAME: {SETTING: VALUE}}, or a list of these, outermost first"
 
 def read(node: Node | None, key: str, findings: Findings) -> tuple[Strategy, ...]:
     """Return the strategies as given, outermost first; ``concurrent`` stands for none."""
-    if node is None:
+    if node is None or node.value is None:
         return ()
     items = node.items if node.items is not None else [node]
     if not items:
