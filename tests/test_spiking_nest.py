@@ -36,7 +36,7 @@ def test_on_the_way_back_a_neuron_loses_the_time_that_infinity_takes(step):
         assert (step * steps - math.pi / np.sqrt(a)).mean() == pytest.approx(0, abs=tolerance)
 
 
-@pytest.mark.parametrize(("eta", "dt"), [(1.0, 0.05), (-1.0, 0.05), (5.0, 0.01), (20.0, 0.05)])
+@pytest.mark.parametrize(("eta", "dt"), [(1.0, 0.05), (-1.0, 0.05), (20.0, 0.02)])
 def test_without_synapses_the_rate_is_that_of_the_lorentzian(eta, dt):
     """Montbrio, Pazo & Roxin (2015), fixed point of equations 12 without coupling, for so many neurons."""
     model = QuadraticNeurons(Quadratic(neurons=4000, dt=dt, synaptic_time=dt, eta=eta, J=0.0, raster=0), seed=1)
