@@ -209,9 +209,9 @@ class QuadraturePoints(Places):
 
         return evaluate
 
-    def average(self, function: fem.Function) -> CellAverage:
-        """Return the averages over the cells of a function at the points, for pictures."""
-        return CellAverage(self, function)
+    def average(self, function: fem.Function, name: str = "") -> CellAverage:
+        """Return the averages over the cells of a function at the points, for pictures, under its own or another name."""
+        return CellAverage(self, function, name)
 
 
 class Cells(QuadraturePoints):
@@ -250,11 +250,16 @@ class CellValues(fem.Function):  # type: ignore[misc]
 
 
 class CellAverage(fem.Function):  # type: ignore[misc]
-    """The averages of a function at quadrature points over each cell, as of the last `refresh`."""
+    """The averages of a function at quadrature points over each cell, as of the last `refresh`.
 
-    def __init__(self, points: QuadraturePoints, function: fem.Function) -> None:
-        shape = tuple(function.function_space.value_shape)
-        super().__init__(fem.functionspace(points.domain, ("Discontinuous Lagrange", 0, shape)), name=function.name)
+    A tensor has three rows and columns, with zeros for dimensions that there are not: so pictures have them.
+    """
+
+    def __init__(self, points: QuadraturePoints, function: fem.Function, name: str = "") -> None:
+        self._shape = tuple(function.function_space.value_shape)
+        shape = (3, 3) if len(self._shape) == 2 else self._shape
+        space = fem.functionspace(points.domain, ("Discontinuous Lagrange", 0, shape))
+        super().__init__(space, name=name or function.name)
         self._weights = points.weights.reshape(len(points.cells), -1, 1)
         self._from = points.dofs(function.function_space)
         self._to = self.function_space.dofmap.list[: len(points.cells), 0]
@@ -262,10 +267,11 @@ class CellAverage(fem.Function):  # type: ignore[misc]
 
     def refresh(self) -> None:
         """Take the averages of what the function is now."""
-        block = self.function_space.dofmap.bs
+        block = self._function.function_space.dofmap.bs
         values = self._function.x.array.reshape(-1, block)[self._from].reshape(*self._weights.shape[:2], block)
         averages = (values * self._weights).sum(axis=1) / self._weights.sum(axis=1)
-        self.x.array.reshape(-1, block)[self._to] = averages
+        everything = self.x.array.reshape(-1, *self.function_space.value_shape)
+        everything[(self._to, *map(slice, self._shape))] = averages.reshape(-1, *self._shape)
         self.x.scatter_forward()
 
 

@@ -139,7 +139,7 @@ def macro(case):
         points.write("Heat-Flux", -2.0 * ufl.grad(T))
         sent = points.sent("Temperature")
         average = points.average(liquid)
-        fenics.FieldOutput(coupling, "fields", [T, average])
+        fenics.FieldOutput(coupling, "fields", [T, average, points.average(k, "K")])
         x = ufl.SpatialCoordinate(domain)
         coupling.start()
         assert abs(total((sent - 270.0 - x[0]) ** 2 * points.dx)) < 1e-20
@@ -197,6 +197,10 @@ def _check_pictures(path):
         known = 0.5 if not size.cell_data["Area"].any() else 1.0
         total = (area * data.cell_data["Liquid-Fraction"])[owned].sum()
         assert total == pytest.approx(known + time)
+        tensor = (area[:, None] * data.cell_data["K"])[owned].sum(axis=0).reshape(3, 3)
+        expected = np.zeros((3, 3))
+        expected[:2, :2] = [[1.5, 0.5], [0.5, 3.0]] if size.cell_data["Area"].any() else [[1.5, 0.0], [0.0, 0.0]]
+        np.testing.assert_allclose(tensor, expected, atol=1e-12)
 
 
 @participant(Settings, reads={"Liquid-Fraction": Field("1"), "Velocity": Field("m/s", rank=1)}, writes=DOWN)

@@ -83,7 +83,8 @@ def main(case: Case[Settings]) -> None:
         )
         newton = Newton(coupling, u, C, load, force - applied, problem.solve) if s.tangent == "homogenised" else None
         energy = Energy(coupling, points, force, load.e, inner(u, load.e) / load.area * load.ds, load.area)
-        FieldOutput(coupling, "fields", [u, *map(points.average, (points.sent("Strain"), Sigma, psi, D))])
+        E = points.average(points.sent("Strain"), "Strain")
+        FieldOutput(coupling, "fields", [u, E, *map(points.average, (Sigma, psi, D))])
 
         for step in coupling.steps(keep=[u]):
             load.at(step.end)
