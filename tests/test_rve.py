@@ -301,7 +301,7 @@ def test_a_medium_that_does_not_scatter(case):
     [
         (["--participant", "Macro"], "--participant: 'Macro' is no micro participant; expected Micro"),
         (["--participant", "Mirco"], "there is no participant 'Mirco'; expected Micro. Did you mean 'Micro'?"),
-        (["--variant", "alone"], "participants: has no micro participant whose volumes could be looked at"),
+        (["--variant", "alone"], "participants: has no micro participant, whose model could be looked at alone"),
     ],
 )
 def test_another_participant_is_refused(case, monkeypatch, capsys, arguments, message):

@@ -9,11 +9,9 @@ import sys
 from pathlib import Path
 
 from scalebridge import engines
-from scalebridge.cases.inspection import Inspection, environment
-from scalebridge.commands import common
+from scalebridge.cases.inspection import environment
+from scalebridge.commands import common, micro
 from scalebridge.compare import outfolder
-from scalebridge.findings import ConfigurationError, Finding, nearest, one_of
-from scalebridge.handout import Handout
 from scalebridge.runs.folder import DEFAULT
 
 MODULE = "adapters.rve"  # a process of its own: the hub imports no adapter and no model
@@ -37,8 +35,7 @@ def add(commands: common.Commands) -> None:
         epilog=EXIT_STATUS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    about = "the micro participant; needed where the case has several"
-    parser.add_argument("--participant", metavar="NAME", default="", help=about)
+    micro.add_argument(parser)
     about = "largest relative error of what the macro side gets (default: %(default)s)"
     parser.add_argument("--tolerance", type=_share, default=0.02, metavar="SHARE", help=about)
     about = "edges of the volumes, in that of the case (default: 1,2,4)"
@@ -61,10 +58,10 @@ def add(commands: common.Commands) -> None:
 
 def _rve(given: argparse.Namespace) -> int:
     inspection = common.inspected(given)
-    name = _participant(inspection, given.participant)
+    name = micro.participant(inspection, given.participant)
     out = outfolder.take(given.out or Path(DEFAULT) / f"rve-{inspection.case.label}", MARKER)
     handout = out / "handout.json"
-    _handout(inspection, name, out).save(handout)
+    micro.handout(inspection, name, out).save(handout)
     command = [sys.executable, "-P", "-m", MODULE, "--handout", str(handout)]
     command += ["--model", inspection.descriptions[name].raw["model"], "--tolerance", repr(given.tolerance)]
     command += ["--sizes", *map(str, given.sizes), "--resolutions", *map(str, given.resolutions)]
@@ -72,47 +69,6 @@ def _rve(given: argparse.Namespace) -> int:
     command += [f"--data={data}" for data in given.data] + [f"--control={control}" for control in given.control]
     sys.stdout.flush()
     os.execve(command[0], command, environment(inspection.case, engines.embedded()))  # noqa: S606  (it takes our place)
-
-
-def _participant(inspection: Inspection, asked: str) -> str:
-    """Return the name of the micro participant. Raises ConfigurationError."""
-    file = str(inspection.case.file)
-    micro = [name for name, told in inspection.descriptions.items() if told.kind == "micro"]
-    names = [p.name for p in inspection.case.participants]
-    if not micro:
-        message = "has no micro participant whose volumes could be looked at"
-        raise ConfigurationError([Finding(file, None, "participants", message)])
-    if asked:
-        if asked in micro:
-            return asked
-        message = f"'{asked}' is no micro participant" if asked in names else f"there is no participant '{asked}'"
-        raise ConfigurationError([_refused(message, asked, micro)])
-    if len(micro) > 1:
-        raise ConfigurationError([_refused("there are several micro participants", "", micro)])
-    return micro[0]
-
-
-def _refused(message: str, asked: str, micro: list[str]) -> Finding:
-    """Return what is wrong with the choice of a micro participant."""
-    return Finding("--participant", None, "", message, one_of(micro), nearest(asked, micro) if asked else None)
-
-
-def _handout(inspection: Inspection, name: str, out: Path) -> Handout:
-    """Return what the process needs to know of the case; the inputs stay where they are, as nothing writes there."""
-    case = inspection.case
-    return Handout(
-        case=case.name,
-        variant=case.variant,
-        participant=name,
-        module=next(p.module for p in case.participants if p.name == name),
-        precice_config=str(case.coupling),
-        scaling=str(case.scaling) if case.scaling else None,
-        settings=inspection.settings[name],
-        run=str(out),
-        output=str(out),
-        progress=str(out / "progress.jsonl"),
-        seed=case.seed,
-    )
 
 
 def _share(text: str) -> float:
