@@ -1,6 +1,6 @@
 """What a run of this tutorial has left behind."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -20,7 +20,9 @@ class Results:
 
     @cached_property
     def brain(self):
-        return build(mass.Settings, Handout.load(self.run / "Brain" / "handout.json").settings, plain=True)
+        given = Handout.load(self.run / "Brain" / "handout.json").settings  # of The Virtual Brain's there are more
+        known = {field.name for field in fields(mass.Settings)}
+        return build(mass.Settings, {name: value for name, value in given.items() if name in known}, plain=True)
 
     @cached_property
     def column(self):
