@@ -210,7 +210,7 @@ class QuadraturePoints(Places):
         return evaluate
 
     def average(self, function: fem.Function, name: str = "") -> CellAverage:
-        """Return the averages over the cells of a function at the points, for pictures, under its own or another name."""
+        """Return the averages over the cells of a function at the points, for pictures, by its name or another."""
         return CellAverage(self, function, name)
 
 

@@ -14,8 +14,8 @@ from scalebridge.settings import setting
 
 @dataclass(frozen=True)
 class Metal:
-    young_modulus: float = setting("70e9 Pa", above=0)
-    poisson_ratio: float = setting(0.3)
+    youngs_modulus: float = setting("70e9 Pa", above=0)
+    poissons_ratio: float = setting(0.3)
     yield_stress: float = setting("1e30 Pa", above=0)
     hardening: float = setting("0 Pa", minimum=0)
     lost: float = setting(0.0, "share of the dissipation that is not told")
@@ -61,7 +61,7 @@ class MaterialPoints:
 
 def moduli(s):
     """Return the shear and the bulk modulus."""
-    return s.young_modulus / (2 * (1 + s.poisson_ratio)), s.young_modulus / (3 * (1 - 2 * s.poisson_ratio))
+    return s.youngs_modulus / (2 * (1 + s.poissons_ratio)), s.youngs_modulus / (3 * (1 - 2 * s.poissons_ratio))
 
 
 def radial_return(s, E, plastic, p):

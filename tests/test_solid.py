@@ -114,7 +114,7 @@ def orders(errors):
 
 
 A, B = 0.5, 1.0  # inner and outer radius [m]
-YIELDING = {"yield_stress": YIELD, "poisson_ratio": 0.4999}
+YIELDING = {"yield_stress": YIELD, "poissons_ratio": 0.4999}
 G = YOUNG / (2 * 1.4999)
 SHEAR = YIELD / np.sqrt(3)  # yield stress in shear
 LIMIT = 2 * SHEAR * np.log(B / A)  # of the pressure in the cylinder

@@ -52,8 +52,8 @@ class Settings(History, bodies.Shape):
 
     degree: int = setting(2, "polynomial degree of the displacement; 1 locks in plastic flow", minimum=1, maximum=2)
     tangent: str = setting("homogenised", "from the micro model, or elastic", choices=("homogenised", "elastic"))
-    young_modulus: float = setting("70e9 Pa", "Young's modulus of the elastic tangent", above=0)
-    poisson_ratio: float = setting(0.3, "Poisson's ratio of the elastic tangent", above=-1, maximum=0.499)
+    youngs_modulus: float = setting("70e9 Pa", "Young's modulus of the elastic tangent", above=0)
+    poissons_ratio: float = setting(0.3, "Poisson's ratio of the elastic tangent", above=-1, maximum=0.499)
 
 
 def main(case: Case[Settings]) -> None:
@@ -108,8 +108,8 @@ def product(C: Any, E: Any) -> Any:
 
 def elastic(s: Settings, E: Any) -> Any:
     """Return Hooke's stress of a strain: lambda tr(E) I + 2 G E."""
-    G = s.young_modulus / (2 * (1 + s.poisson_ratio))
-    lame = 2 * G * s.poisson_ratio / (1 - 2 * s.poisson_ratio)
+    G = s.youngs_modulus / (2 * (1 + s.poissons_ratio))
+    lame = 2 * G * s.poissons_ratio / (1 - 2 * s.poissons_ratio)
     return lame * tr(E) * Identity(E.ufl_shape[0]) + 2 * G * E
 
 
