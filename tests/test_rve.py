@@ -24,7 +24,7 @@ from participants.micro.grain import Cell, Grain
 from participants.micro.lever_rule import LeverRule
 from participants.micro.material import Material
 from scalebridge import cli
-from scalebridge.commands import rve
+from scalebridge.commands import micro, rve
 from scalebridge.handout import Handout
 
 REST = Conditions({"Drive": np.array(0.0)})
@@ -313,7 +313,7 @@ def test_another_participant_is_refused(case, monkeypatch, capsys, arguments, me
 
 
 def test_one_of_several_micro_participants_has_to_be_named():
-    assert str(rve._refused("there are several micro participants", "", ["A", "B"])) == (
+    assert str(micro._refused("there are several micro participants", "", ["A", "B"])) == (
         "--participant: there are several micro participants; expected one of A, B"
     )
 
