@@ -70,73 +70,70 @@ def of(grid: SparseGrid, surplus: Floats, free: NDArray[np.bool_], deepest: int,
     deepest : finest level.
     cautious : let the most count of what parents foretell: nothing is overlooked then, but all dimensions are refined.
     """
-    index, level = one.Index(grid.nodes), one.levels(grid.nodes)
-    smooth = _smoothed(grid.nodes, level, surplus, index, 2 if cautious else FIRST)
-    new = _admissible(grid.nodes, level, index, free, deepest)
-    new_level = one.levels(new)
+    known = _Known(grid.nodes, surplus, 2 if cautious else FIRST, KINK if cautious else FALL)
+    new = known.admissible(free, deepest)
+    level = one.levels(new)
     errors = np.full((len(new), surplus.shape[1]), 0.0 if cautious else np.inf)
     joined = np.maximum if cautious else np.minimum
     for axis in range(new.shape[1]):
-        rows = np.flatnonzero(new_level[:, axis] > 1)
-        parent = index.find(_moved(new[rows], new_level[rows], axis))
-        errors[rows] = joined(
-            errors[rows], _foretold(grid.nodes, level, smooth, index, parent, axis, KINK if cautious else FALL)
-        )
+        rows = np.flatnonzero(level[:, axis] > 1)
+        foretold = known.foretold(known.index.find(_parents(new[rows], level[rows], axis)), axis)
+        errors[rows] = joined(errors[rows], foretold)
     return Frontier(Basis(new), errors)
 
 
-def _moved(nodes: Nodes, level: NDArray[np.int64], axis: int) -> Nodes:
+def _parents(nodes: Nodes, level: NDArray[np.int64], axis: int) -> Nodes:
     """Return the parents in one dimension."""
     result = nodes.copy()
     result[:, axis] = one.parents(nodes[:, axis], level[:, axis])
     return result
 
 
-def _admissible(
-    nodes: Nodes, level: NDArray[np.int64], index: one.Index, free: NDArray[np.bool_], deepest: int
-) -> Nodes:
-    """Return the children that are not there and whose parents all are."""
-    found = [np.zeros((0, nodes.shape[1]), dtype=np.int32)]
-    for axis in np.flatnonzero(free):
-        rows = level[:, axis] < deepest
-        for side in one.children(nodes[rows, axis], level[rows, axis]):
-            child = nodes[rows].copy()
-            child[:, axis] = side
-            found.append(child)
-    new = one.unique(np.concatenate(found))
-    new = new[index.find(new) < 0]
-    for axis in range(nodes.shape[1]):
-        own = one.levels(new)
-        new = new[(own[:, axis] == 1) | (index.find(_moved(new, own, axis)) >= 0)]
-    return new
+class _Known:
+    """The nodes that are there, and their surpluses (n, o).
 
+    Parameters
+    ----------
+    first : the first level whose surplus is taken to be at least a fourth of that of its parent.
+    fall : of surpluses from level to level, at most.
+    """
 
-def _smoothed(nodes: Nodes, level: NDArray[np.int64], surplus: Floats, index: one.Index, first: int) -> Floats:
-    """Return surpluses that fall at most fourfold from a parent: what is less is taken to be so by chance."""
-    result = surplus.copy()
-    height = level.sum(axis=1)
-    for sum_of_levels in np.unique(height):
-        for axis in range(nodes.shape[1]):
-            rows = np.flatnonzero((height == sum_of_levels) & (level[:, axis] >= first))
-            parent = index.find(_moved(nodes[rows], level[rows], axis))
-            result[rows] = np.maximum(result[rows], result[parent] / FALL)
-    return result
+    def __init__(self, nodes: Nodes, surplus: Floats, first: int, fall: float) -> None:
+        self.nodes, self.level, self.index, self.fall = nodes, one.levels(nodes), one.Index(nodes), fall
+        self.surplus = surplus.copy()
+        height = self.level.sum(axis=1)
+        for sum_of_levels in np.unique(height):
+            for axis in range(nodes.shape[1]):
+                rows = np.flatnonzero((height == sum_of_levels) & (self.level[:, axis] >= first))
+                above = self.surplus[self.parents(rows, axis)]
+                self.surplus[rows] = np.maximum(self.surplus[rows], above / FALL)
 
+    def parents(self, rows: NDArray[np.int64], axis: int) -> NDArray[np.int64]:
+        """Return the parents of some nodes in one dimension."""
+        return self.index.find(_parents(self.nodes[rows], self.level[rows], axis))
 
-def _foretold(
-    nodes: Nodes,
-    level: NDArray[np.int64],
-    smooth: Floats,
-    index: one.Index,
-    parent: NDArray[np.int64],
-    axis: int,
-    fall: float,
-) -> Floats:
-    """Return what the parents in one dimension foretell of the surpluses of their children."""
-    own = level[parent, axis]
-    falls = np.where(own == 1, 1.0, 1 / fall)[:, None] * np.ones(smooth.shape[1])
-    rows = np.flatnonzero(own >= FIRST)
-    before = smooth[index.find(_moved(nodes[parent[rows]], level[parent[rows]], axis))]
-    seen = np.divide(smooth[parent[rows]], before, out=np.zeros_like(before), where=before > 0)
-    falls[rows] = np.clip(seen, 1 / fall, 1.0)
-    return np.asarray(smooth[parent] * falls)
+    def admissible(self, free: NDArray[np.bool_], deepest: int) -> Nodes:
+        """Return the children that are not there and whose parents all are."""
+        found = [np.zeros((0, self.nodes.shape[1]), dtype=np.int32)]
+        for axis in range(len(free)):
+            rows = np.flatnonzero(self.level[:, axis] < deepest) if free[axis] else np.zeros(0, dtype=np.int64)
+            for side in one.children(self.nodes[rows, axis], self.level[rows, axis]):
+                child = self.nodes[rows]
+                child[:, axis] = side
+                found.append(child)
+        new = one.unique(np.concatenate(found))
+        new = new[self.index.find(new) < 0]
+        for axis in range(len(free)):
+            level = one.levels(new)
+            new = new[(level[:, axis] == 1) | (self.index.find(_parents(new, level, axis)) >= 0)]
+        return new
+
+    def foretold(self, parent: NDArray[np.int64], axis: int) -> Floats:
+        """Return what parents in one dimension foretell of the surpluses of their children."""
+        own = self.level[parent, axis]
+        falls = np.where(own == 1, 1.0, 1 / self.fall)[:, None] * np.ones(self.surplus.shape[1])
+        rows = np.flatnonzero(own >= FIRST)
+        last, before = self.surplus[parent[rows]], self.surplus[self.parents(parent[rows], axis)]
+        seen = np.divide(last, before, out=np.zeros_like(last), where=before > 0)
+        falls[rows] = np.clip(seen, 1 / self.fall, 1.0)
+        return np.asarray(self.surplus[parent] * falls)

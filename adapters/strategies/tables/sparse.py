@@ -28,7 +28,7 @@ def hat(t: Floats) -> Floats:
 
 
 def bump(t: Floats) -> Floats:
-    """Return 4 t (1 - t): all that hats on finer and finer levels add up to, of a function with a constant curvature."""
+    """Return 4 t (1 - t): what hats on finer and finer levels add up to where the curvature is constant."""
     return 4 * t * (1 - t)
 
 
@@ -141,7 +141,7 @@ class Basis:
         number, stride = np.zeros(factors.count, dtype=np.int64), 1
         for axis in subspace.axes:  # the others have one node
             number += stride * factors.number(axis, subspace.level[axis])
-            stride *= int(one.counts(np.int64(subspace.level[axis])))  # type: ignore[arg-type]
+            stride *= int(one.counts(np.array(subspace.level[axis])))
         return subspace.find(number, len(self.nodes))
 
 
