@@ -112,6 +112,7 @@ class Ensemble:
         controls: dict[str, Array] = {}
         start = begin = {} if self.coupling.resumed else self._start()
         step: Step | None = None
+        planned = 0
 
         def complete(time: float) -> None:
             assert step is not None
@@ -123,14 +124,17 @@ class Ensemble:
 
         self.coupling.on_window(complete)
         for step in self.coupling.steps(start):
+            if step.window != planned:  # all iterations of a window begin with the same state
+                begin, planned = self._planned(step.state), step.window
             if step.substep == 0:
-                begin = step.state
+                step.state = begin
             controls = {name: field.values for name, field in self.received.items()}
             place = Place("solve", step.t, step.dt, step.window, step.iteration, step.substep)
             step.state, self.observables = self._observe(step.state, controls, place)
-        self._save_checks()
         if step is not None and isinstance(self.model, Stack):
+            self._note(self.model.conclude(step.state))
             self._save_strategies(self.model, step.state)
+        self._save_checks()
 
     def _start(self) -> State:
         """Return the state of all simulations at the start of the run, and keep a snapshot of it."""
@@ -178,6 +182,7 @@ class Ensemble:
             explicit=self.coupling.wiring.explicit,
             windows=self.coupling.windows,
             plain=innermost(self.scaled),
+            scaled=partial(scaled, case),
             remember=self.coupling.remember,
         )
         return Stack(case.handout.strategy, self.scaled, context)
@@ -188,6 +193,10 @@ class Ensemble:
         state = self.model.state_of_full(step.state) if isinstance(self.model, Stack) else step.state
         if isinstance(plain, OneByOne) and state is not None:
             plain.complete(state if plain is self.scaled else cast(State, state["model"]), step.window)
+
+    def _planned(self, state: State) -> State:
+        """Return the state with what strategies decide for the time window that begins; collective."""
+        return self.model.plan(state) if isinstance(self.model, Stack) else state
 
     def _save_strategies(self, stack: Stack, state: State) -> None:
         """Write what the strategies did in the run; collective."""

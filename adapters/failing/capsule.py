@@ -90,14 +90,20 @@ class Program:
         """
         found = models.find(self.module, self.model)
         model: MicroModel = found(typed.build(found.Settings, settings, plain=True), self.seed)
-        plain = model
+        file = folder / "scaling.xml"
         if self.scaling:
-            file = folder / "scaling.xml"
             file.write_text(self.scaling, encoding="utf-8")
-            model = ScaledModel(model, scaling_config.load(file).of(set(self.reads), set(self.writes)), self.seed)
+
+        def scaled(plain: MicroModel) -> MicroModel:
+            if not self.scaling:
+                return plain
+            maps = scaling_config.load(file).of(set(self.reads), set(self.writes))
+            return ScaledModel(plain, maps, self.seed)
+
         if not self.strategy:
-            return model
-        return registry.build(self.strategy, model, Context(self.seed, Path(self.folder), plain=plain))
+            return scaled(model)
+        context = Context(self.seed, Path(self.folder), plain=model, scaled=scaled)
+        return registry.build(self.strategy, scaled(model), context)
 
 
 @dataclass(frozen=True)

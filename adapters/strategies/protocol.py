@@ -31,6 +31,11 @@ def _forget(name: str, thing: Keepable) -> None:
     """Remember nothing: outside a run there are no checkpoints."""
 
 
+def _as_it_is(model: MicroModel) -> MicroModel:
+    """Return the model: a case without a scaling file has no maps."""
+    return model
+
+
 @dataclass(frozen=True)
 class Context:
     """Where a strategy works.
@@ -44,6 +49,7 @@ class Context:
     explicit : whether no time window is iterated.
     windows : number of time windows of the run; None where that is not known.
     plain : the micro model without scaling maps.
+    scaled : gives another micro model the scaling maps of the case.
     remember : ``remember(name, thing)`` makes a thing with `save()` and `restore(value)` part of the checkpoints, and
         restores it at once where the run goes on from one.
     """
@@ -55,6 +61,7 @@ class Context:
     explicit: bool = False
     windows: int | None = None
     plain: MicroModel | None = None
+    scaled: Callable[[MicroModel], MicroModel] = _as_it_is
     remember: Callable[[str, Keepable], None] = _forget
 
     def file(self, name: str) -> Path:
@@ -109,6 +116,26 @@ class Strategy(MicroModel, Protocol):
         ...
 
 
+@runtime_checkable
+class Planning(Protocol):
+    """A strategy that decides something about all rows together, and says at the end how that went.
+
+    `solve` cannot do this: it may be asked for any rows, on one rank alone.
+    """
+
+    def plan(self, state: State) -> State:
+        """Return the state with what is decided for the time window that begins with it.
+
+        Called once before the first iteration of each window, with all rows of this rank; collective. A function of the
+        state alone, so that a run that goes on from a checkpoint decides the same.
+        """
+        ...
+
+    def conclude(self, state: State) -> list[Check]:
+        """Return checks on the whole run, which has ended in `state`; collective, the same on all ranks."""
+        ...
+
+
 class Around:
     """What strategies have in common: the fields of the model within, its pictures and its checks.
 
@@ -125,6 +152,18 @@ class Around:
     def inner(self, state: State) -> State | None:
         """Return the state of the model within; here it is the group ``model`` of the state, if there is one."""
         return cast(State | None, state.get("model"))
+
+    def plan(self, state: State) -> State:
+        """Return the state for the time window that begins; here the model within plans, if it does."""
+        inner = self.inner(state)
+        if inner is None or not isinstance(self.model, Planning):
+            return state
+        return {**state, "model": self.model.plan(inner)}
+
+    def conclude(self, state: State) -> list[Check]:
+        """Return checks on the whole run; here those of the model within, if it has any."""
+        inner = self.inner(state)
+        return self.model.conclude(inner) if inner is not None and isinstance(self.model, Planning) else []
 
     def report(self, state: State) -> Report:
         """Return what is told at the end of the run."""

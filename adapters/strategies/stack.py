@@ -13,7 +13,7 @@ from adapters.failing.attempt import Part, Rows, solving, starting
 from adapters.micro import Array, Audited, MicroModel, Pictured, State, Values
 from adapters.strategies import registry
 from adapters.strategies.full import Full, Question
-from adapters.strategies.protocol import Context, Strategy
+from adapters.strategies.protocol import Context, Planning, Strategy
 from adapters.strategies.protocol import Layer as Given
 from scalebridge.checks import Check
 from scalebridge.fields import Field
@@ -62,6 +62,14 @@ class Stack:
         finally:
             self.seconds += time.perf_counter() - begun
             self.asked += len(next(iter(controls.values()), ())) if dt > 0 else 0
+
+    def plan(self, state: State) -> State:
+        """Return the state with what strategies decide for the time window that begins with it; collective."""
+        return self.model.plan(state) if isinstance(self.model, Planning) else state
+
+    def conclude(self, state: State) -> list[Check]:
+        """Return the checks of strategies on the whole run; collective."""
+        return self.model.conclude(state) if isinstance(self.model, Planning) else []
 
     def audit(self, before: State, after: State) -> list[Check]:
         """Return the checks of the outermost strategy on a step."""
