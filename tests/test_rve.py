@@ -24,7 +24,7 @@ from participants.micro.grain import Cell, Grain
 from participants.micro.lever_rule import LeverRule
 from participants.micro.material import Material
 from scalebridge import cli
-from scalebridge.commands import micro, rve
+from scalebridge.commands import micro
 from scalebridge.handout import Handout
 
 REST = Conditions({"Drive": np.array(0.0)})
