@@ -19,6 +19,7 @@ from scalebridge.commands import (
     run,
     rve,
     sweep,
+    train,
     verify,
     watch,
 )
@@ -28,7 +29,7 @@ from scalebridge.interruption import Interrupted, interruptible
 from scalebridge.runs.folder import RunFolderError
 from scalebridge.runs.run import CONFIGURATION
 
-COMMANDS = (run, watch, report, check, list, compare, sweep, rve, verify, replay, migrate, exec)
+COMMANDS = (run, watch, report, check, list, compare, sweep, rve, train, verify, replay, migrate, exec)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from adapters.micro import MicroModel
     from adapters.strategies.protocol import Context, Layer, Strategy
 
-STRATEGIES: dict[str, str] = {}  # name: "module:class"
+STRATEGIES: dict[str, str] = {  # name: "module:class"
+    "surrogate": "adapters.strategies.surrogate:Surrogate",
+}
 
 
 class UnknownStrategyError(CouplingError):

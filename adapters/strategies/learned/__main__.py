@@ -1,0 +1,123 @@
+"""Trains a law that stands in for the micro model of a case. Started by `scalebridge train` with what it hands out.
+
+exit status:
+  0    a law was trained
+  2    no form fits, or an argument is not right
+  3    the micro model could not be solved
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from adapters.failing import models
+from adapters.strategies.learned.asked import Asked
+from adapters.strategies.learned.calibration import fewest
+from adapters.strategies.learned.roles import RoleError
+from adapters.strategies.learned.samples import SampleError
+from adapters.strategies.learned.trained import Trained, TrainedError
+from adapters.strategies.learned.training import AUTO, TrainingError, Wanted, train
+from adapters.strategies.meter import Meter
+from scalebridge.findings import ConfigurationError
+from scalebridge.handout import Handout
+from scalebridge.interruption import Interrupted, interruptible
+
+TRAINED = 0
+UNUSABLE = 2
+FAILED = 3
+CONFIDENCE = 0.95
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    given = _parser().parse_args(arguments)
+    try:
+        with interruptible():
+            _train(given)
+            return TRAINED
+    except ConfigurationError as error:
+        for finding in error.findings:
+            print(f"scalebridge: {finding}", file=sys.stderr)
+    except (RoleError, TrainingError, TrainedError, models.ModelError) as error:
+        print(f"scalebridge: {error}", file=sys.stderr)
+    except SampleError as error:
+        print(f"scalebridge: {error}", file=sys.stderr)
+        return FAILED
+    except Interrupted as interruption:
+        print(f"scalebridge: {interruption}; what is done is kept, go on with the same command", file=sys.stderr)
+        return interruption.status
+    return UNUSABLE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m adapters.strategies.learned",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    default = Wanted()
+    parser.add_argument("--handout", metavar="FILE", type=Path, required=True, help="what the hub hands out")
+    parser.add_argument("--model", metavar="NAME", required=True, help="class of the micro model")
+    parser.add_argument("--out", metavar="FILE", type=Path, required=True, help="what is written")
+    parser.add_argument("--form", default=AUTO, help="potential, internal, monotone or auto")
+    parser.add_argument("--box", metavar="NAME=RANGE", action="append", default=[], help="of a control")
+    parser.add_argument("--bounds", metavar="NAME=RANGE", action="append", default=[], help="of a scalar observable")
+    parser.add_argument("--recorded", metavar="RUN", type=Path, action="append", default=[], help="folder of a run")
+    for name in ("paths", "steps", "members", "iterations", "elements", "ramps"):
+        parser.add_argument(f"--{name}", type=int, default=getattr(default, name))
+    parser.add_argument("--width", type=int, default=default.width)
+    parser.add_argument("--isotropic", action="store_true")
+    parser.add_argument("--not-convex", action="store_true")
+    return parser
+
+
+def _train(given: argparse.Namespace) -> None:
+    handout = Handout.load(given.handout)
+    asked = Asked.of(handout, given.model, given.box, given.bounds, bool(given.recorded))
+    wanted = Wanted(
+        form=given.form,
+        **{name: getattr(given, name) for name in ("paths", "steps", "members", "iterations", "elements", "ramps")},
+        dt=asked.dt,
+        width=given.width,
+        isotropic=given.isotropic,
+        convex=not given.not_convex,
+        bounds=asked.bounds,
+        seed=handout.seed,
+    )
+    work = given.out.with_name(f"{given.out.stem}.samples.npz")
+    runs = [(run, handout.participant) for run in given.recorded]
+    begun = time.perf_counter()
+    print(f"{asked.told}; seed {handout.seed}", flush=True)
+    with Meter() as meter:
+        law = train(asked.model, asked.space, asked.box, wanted, meter.show, work, runs)
+    law.save(given.out)
+    print("\n".join(_told(law)))
+    print(f"took {time.perf_counter() - begun:.0f} s; samples are kept in {work}\noutput: {given.out}", flush=True)
+
+
+def _told(law: Trained) -> list[str]:
+    """Return in words what was made."""
+    paths = min(len(c.scores) for c in law.calibrations.values())
+    lines = [f"form: {law.name}; ensemble of {law.members}"]
+    if law.name == "monotone" and law.about["history"] > 0.01:
+        lines.append(
+            f"warning: the way to the same controls changes what the micro model shows by "
+            f"{100 * law.about['history']:.3g} %, and a monotone law has no memory"
+        )
+    width = max(len(name) for name in law.observables)
+    lines += [f"{'observable':{width}}  error on paths not seen (root mean square, relative)"]
+    lines += [f"{name:{width}}  {error:.3g}" for name, error in law.held_out.items()]
+    if paths < fewest(CONFIDENCE):
+        lines.append(
+            f"warning: {paths} paths to calibrate with; an estimate with {100 * CONFIDENCE:g} % needs "
+            f"{fewest(CONFIDENCE)}"
+        )
+    return lines
+
+
+if __name__ == "__main__":
+    sys.exit(main())

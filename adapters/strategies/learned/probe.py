@@ -1,0 +1,81 @@
+"""A few solves before all others: does a model remember, does time matter to it, what are its fields to each other?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from adapters import seeds
+from adapters.micro import Array, MicroModel, innermost
+from adapters.strategies.learned import roles, samples
+from adapters.strategies.learned.space import Space
+
+PATHS = 6
+SAME = 1e-6  # relative: less is the tolerance of a solver
+SLOWER = 10.0
+
+
+@dataclass(frozen=True)
+class Probed:
+    """What was found.
+
+    Attributes
+    ----------
+    history : by how much observables at the end of two paths to the same controls differ, relative to their size.
+    rate : the same for one path at two speeds.
+    """
+
+    roles: roles.Roles
+    history: float
+    rate: float
+
+    @property
+    def remembers(self) -> bool:
+        """Whether the way matters, and not only where it leads."""
+        return self.history > SAME
+
+    @property
+    def slow(self) -> bool:
+        """Whether it matters how fast that way is gone."""
+        return self.rate > SAME
+
+
+def probe(model: MicroModel, space: Space, box: Array, dt: float, seed: int) -> Probed:
+    """Return what a few paths through the box tell. Raises RoleError, SampleError."""
+    random = np.random.default_rng([seeds.named(seed, "probe")])
+    low, high = box
+    middle = np.clip(np.zeros_like(low), low, high)
+    rim = low + (high - low) * random.random((PATHS, len(low)))
+    rim = np.where(np.abs(rim - middle) < 0.5 * np.abs(high - low) / 2, np.where(rim > middle, high, low), rim)
+    begin, end = np.broadcast_to(middle, rim.shape), middle + 0.4 * (rim - middle)
+    straight = np.stack([begin, end, end], axis=1)
+    detour = np.stack([begin, rim, end], axis=1)
+    x = np.concatenate([straight, detour])
+    points = np.zeros((len(x), space.dimensions))
+    seen, failed = samples.solve(model, space.controls(x), np.array([0.0, dt, dt]), points)
+    good = np.delete(np.arange(len(x)), sorted(failed))
+    given = space.controls(x[good])
+    flat = {name: values.reshape(-1, *values.shape[2:]) for name, values in (*given.items(), *seen.items())}
+    found = roles.find(model.controls, model.observables, flat)
+    both = np.isin(np.arange(PATHS), good) & np.isin(np.arange(PATHS, 2 * PATHS), good)
+    row = np.full(2 * PATHS, -1)
+    row[good] = np.arange(len(good))
+    names = [name for name, role in found.of.items() if role in (roles.CONJUGATE, roles.LAW)]
+    known = getattr(innermost(model), "history", None)
+    first, second = (row[np.flatnonzero(both) + shift] for shift in (0, PATHS))
+    history = 0.0 if known is False else _largest(names, {n: (seen[n][first, 2], seen[n][second, 2]) for n in names})
+    slow, failed = samples.solve(
+        model, space.controls(x[good]), np.array([0.0, SLOWER * dt, SLOWER * dt]), points[good]
+    )
+    kept = np.delete(np.arange(len(good)), sorted(failed))
+    return Probed(found, history, _largest(names, {n: (seen[n][kept], slow[n]) for n in names}))
+
+
+def _largest(names: list[str], pairs: dict[str, tuple[Array, Array]]) -> float:
+    found = 0.0
+    for name in names:
+        one, other = pairs[name]
+        size = max(float(np.abs(one).max(initial=0)), float(np.abs(other).max(initial=0)))
+        found = max(found, float(np.abs(one - other).max(initial=0)) / size if size else 0.0)
+    return found

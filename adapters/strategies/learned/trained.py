@@ -1,0 +1,184 @@
+"""A trained law: its file, whether it fits a case, and what it gives.
+
+The file is a tree of scalebridge.treefile: arrays in one .npz with JSON beside them, nothing that could be executed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adapters.strategies import provenance
+from adapters.strategies.learned.calibration import Calibration, size
+from adapters.strategies.learned.laws import Laws
+from adapters.strategies.learned.material import Material
+from scalebridge import treefile
+from scalebridge.fields import Field
+from scalebridge.treefile import TreeFileError
+
+Array = NDArray[np.float64]
+
+FORMAT = "scalebridge surrogate"
+VERSION = 1
+ROWS = 2048  # at a time: what they take stays in the cache
+FORMS: dict[str, type[Material] | type[Laws]] = {Material.form: Material, Laws.form: Laws}
+
+
+class TrainedError(Exception):
+    """A file that is no trained law, or one that does not fit; says why."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained law.
+
+    Attributes
+    ----------
+    name : potential, internal or monotone.
+    law : its form.
+    raw : its parameters (members, ...).
+    controls, observables : fields by name.
+    box : (2, s) lowest and highest of what it was trained on, in the notation of `law.inputs`.
+    calibrations : by observable.
+    held_out : root mean square error on paths that nothing was learned from, relative to that of the values; by
+        observable.
+    about : provenance: what it was made of and how.
+    """
+
+    name: str
+    law: Material | Laws
+    raw: Mapping[str, Array]
+    controls: Mapping[str, Field]
+    observables: Mapping[str, Field]
+    box: Array
+    calibrations: Mapping[str, Calibration]
+    held_out: Mapping[str, float]
+    about: Mapping[str, Any]
+
+    @cached_property
+    def parameters(self) -> dict[str, Array]:
+        """The parameters with their signs as they have to be."""
+        return self.law.physical(self.raw)
+
+    @property
+    def members(self) -> int:
+        """Size of the ensemble."""
+        return len(next(iter(self.raw.values())))
+
+    def at_rest(self, n: int) -> dict[str, Array]:
+        """Return the memory of n rows that nothing has happened to."""
+        return self.law.at_rest(n, self.members)
+
+    def respond(
+        self, memory: Mapping[str, Array], controls: Mapping[str, Any], dt: float
+    ) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
+        """Advance by dt [s]; return memory, observables (n, ...) and their spreads (n,), in the units of the fields."""
+        given = {name: np.asarray(controls[name], dtype=np.float64) for name in self.controls if name in controls}
+        n = len(next(iter(given.values())))
+        parts = [self._some(memory, given, dt, slice(i, i + ROWS)) for i in range(0, max(n, 1), ROWS)]
+        new, seen, spread = (
+            {name: np.concatenate([part[i][name] for part in parts]) for name in parts[0][i]} for i in range(3)
+        )
+        return new, seen, spread
+
+    def _some(
+        self, memory: Mapping[str, Array], controls: Mapping[str, Array], dt: float, rows: slice
+    ) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
+        given = {name: values[rows] for name, values in controls.items()}
+        before = {name: values[rows] for name, values in memory.items()}
+        after, seen = self.law.respond(self.parameters, before, self.law.inputs(given), dt)
+        members = self.law.outputs(given, seen)
+        means = {name: values.mean(axis=1) for name, values in members.items()}
+        spread = {name: np.sqrt((size(v - means[name][:, None], 2) ** 2).mean(axis=1)) for name, v in members.items()}
+        return after, {name: means[name] for name in self.observables}, spread
+
+    def outside(self, controls: Mapping[str, Any]) -> NDArray[np.bool_]:
+        """Return which rows (n,) ask for what the law was not trained on."""
+        x = self.law.inputs(controls)
+        slack = 1e-9 * (self.box[1] - self.box[0])
+        return np.asarray(((x < self.box[0] - slack) | (x > self.box[1] + slack)).any(axis=1))
+
+    def save(self, path: Path) -> None:
+        """Write the file. Raises TrainedError."""
+        tree = {
+            "format": FORMAT,
+            "version": VERSION,
+            "name": self.name,
+            "law": self.law.to_json(),
+            "controls": {name: field.to_json() for name, field in self.controls.items()},
+            "observables": {name: field.to_json() for name, field in self.observables.items()},
+            "held-out": dict(self.held_out),
+            "about": dict(self.about),
+            "box": self.box,
+            "parameters": dict(self.raw),
+            "calibrations": {name: {"floor": c.floor, "scores": c.scores} for name, c in self.calibrations.items()},
+        }
+        try:
+            treefile.save(path, tree)
+        except TreeFileError as error:
+            raise TrainedError(str(error)) from None
+
+    @classmethod
+    def load(cls, path: Path) -> Trained:
+        """Read a file. Raises TrainedError."""
+        try:
+            tree = treefile.load(path)
+        except TreeFileError as error:
+            raise TrainedError(str(error)) from None
+        if not isinstance(tree, dict) or tree.get("format") != FORMAT:
+            raise TrainedError(f"{path}: is not a trained law; `scalebridge train` makes one")
+        if tree.get("version") != VERSION:
+            raise TrainedError(f"{path}: is of version {tree.get('version')}; this scalebridge reads version {VERSION}")
+        try:
+            return cls._of(tree)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise TrainedError(f"{path}: is damaged: {type(error).__name__}: {error}") from None
+
+    @classmethod
+    def _of(cls, tree: Mapping[str, Any]) -> Trained:
+        law = FORMS[tree["law"]["form"]].from_json(tree["law"])
+        raw = {name: np.asarray(value, dtype=np.float64) for name, value in tree["parameters"].items()}
+        if {name: value.shape[1:] for name, value in raw.items()} != law.shapes():
+            raise ValueError("its parameters do not have the shapes of its form")
+        return cls(
+            tree["name"],
+            law,
+            raw,
+            {name: Field.from_json(data) for name, data in tree["controls"].items()},
+            {name: Field.from_json(data) for name, data in tree["observables"].items()},
+            tree["box"],
+            {name: Calibration(c["floor"], c["scores"]) for name, c in tree["calibrations"].items()},
+            tree["held-out"],
+            tree["about"],
+        )
+
+    def misfit(
+        self, controls: Mapping[str, Field], observables: Mapping[str, Field], about: Mapping[str, Any]
+    ) -> list[str]:
+        """Return in words what of a case does not fit, both what the file has and what the case has; empty if all does.
+
+        Parameters
+        ----------
+        about : `provenance.of` the model of the case; empty if that does not matter.
+        """
+        found = []
+        for what, mine, others in (("control", self.controls, controls), ("observable", self.observables, observables)):
+            for name in sorted({*mine, *others}):
+                if name not in others:
+                    found.append(f"it has the {what} {name}, the case has not")
+                elif name not in mine:
+                    found.append(f"the case has the {what} {name}, it has not")
+                elif _essence(mine[name]) != _essence(others[name]):
+                    both = f"{mine[name].kind} [{mine[name].unit}]", f"{others[name].kind} [{others[name].unit}]"
+                    found.append(f"{what} {name} is a {both[0]}, in the case a {both[1]}")
+        return found + (provenance.differences(self.about["model"], about) if about else [])
+
+
+def _essence(field: Field) -> Field:
+    return replace(field, help="", optional=False)

@@ -1,0 +1,265 @@
+"""Trains a law: sample or take what was recorded, choose a form, fit an ensemble, and measure it on paths not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import scalebridge
+from adapters import seeds
+from adapters.micro import MicroModel
+from adapters.strategies import provenance
+from adapters.strategies.learned import calibration, fit, laws, material, paths, recorded, roles, samples
+from adapters.strategies.learned.bundle import Bundle
+from adapters.strategies.learned.calibration import Calibration
+from adapters.strategies.learned.laws import Laws
+from adapters.strategies.learned.material import Architecture, Material
+from adapters.strategies.learned.probe import Probed, probe
+from adapters.strategies.learned.samples import Sampled, SampleError, Store
+from adapters.strategies.learned.space import Space
+from adapters.strategies.learned.trained import Trained
+
+Array = NDArray[np.float64]
+type Told = Callable[[str, int, int], None]  # what is being done, how much is done, of how much
+
+AUTO = "auto"
+PARTS = (0.7, 0.85)  # until where paths are learned from, until where errors are calibrated; the rest is for the test
+WIDTHS = {"potential": 16}
+
+
+class TrainingError(Exception):
+    """No law can be trained; says why."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is wanted.
+
+    Attributes
+    ----------
+    form : potential, internal, monotone or auto.
+    paths, steps : how many paths of how many steps; of recorded runs, how many points at most.
+    dt : length of a step [s].
+    members : size of the ensemble.
+    iterations : of L-BFGS for each member.
+    elements : that flow, of an internal form.
+    width : units in each hidden layer of an energy; by default 16 of a potential and 0 of an internal form.
+    ramps : of a monotone law.
+    isotropic, convex : what else is known of a material.
+    bounds : lowest and highest of scalars, in their units.
+    batch : paths that are solved together.
+    """
+
+    form: str = AUTO
+    paths: int = 160
+    steps: int = 24
+    dt: float = 1.0
+    members: int = 4
+    iterations: int = 400
+    elements: int = 12
+    width: int | None = None
+    ramps: int = 24
+    isotropic: bool = False
+    convex: bool = True
+    bounds: Mapping[str, tuple[float, float]] | None = None
+    batch: int = 16
+    seed: int = 0
+
+
+def train(
+    model: MicroModel,
+    space: Space,
+    box: Array,
+    wanted: Wanted,
+    told: Told,
+    work: Path | None = None,
+    runs: Sequence[tuple[Path, str]] = (),
+) -> Trained:
+    """Return a law that stands in for `model`.
+
+    Parameters
+    ----------
+    box : (2, s); of recorded runs it is their own.
+    work : file of what is done already, so that nothing is done twice; None keeps nothing.
+    runs : folders of runs and the participant whose snapshots are learned from; none to sample paths through the box.
+
+    Raises
+    ------
+    TrainingError, RoleError, SampleError
+        If no form fits, or the model cannot be solved.
+    """
+    about = provenance.of(model)
+    sampling = {"model": about["hash"], "box": box.tolist(), "paths": wanted.paths, "steps": wanted.steps}
+    sampling |= {"dt": wanted.dt, "seed": wanted.seed, "runs": [str(run) for run, _ in runs]}
+    store = Store(work, sampling)
+    found = [recorded.load(run, name, model, wanted.paths) for run, name in runs]
+    if found:
+        x = np.concatenate([space.vector(one.values).reshape(-1, box.shape[1]) for one in found])
+        box = np.stack([x.min(axis=0), x.max(axis=0)])
+    told("looking at the model", 0, 1)
+    probed = probe(model, space, box, wanted.dt, wanted.seed)
+    name = chosen(wanted.form, probed)
+    if not found:
+        found = [_sampled(model, space, box, wanted, probed.slow, store, told)]
+    if (lost := sum(len(one.lost) for one in found)) > 0:
+        told(f"{lost} paths on which the micro model failed are left out", 1, 1)
+    width = wanted.width if wanted.width is not None else WIDTHS.get(name, 0)
+    wanted = replace(wanted, width=width)
+    law = _law(name, model, space, box, wanted, probed, found)
+    about = {"model": about, "wanted": _plain(wanted), "sampled": sampling, "scalebridge": scalebridge.__version__}
+    about |= {"numpy": np.__version__, "history": probed.history, "rate": probed.rate}
+    return _fitted(name, law, model, box, _split(law, space, found, wanted.seed), about, wanted, store, told)
+
+
+def chosen(form: str, probed: Probed) -> str:
+    """Return the form to train. Raises TrainingError where the one that is asked for cannot be."""
+    possible = ("potential", "internal") if probed.roles.energetic else ("monotone",)
+    if form == AUTO:
+        return ("internal" if probed.remembers else "potential") if probed.roles.energetic else "monotone"
+    if form not in possible:
+        raise TrainingError(f"form '{form}' does not fit these fields; expected {' or '.join(possible)}")
+    return form
+
+
+def _sampled(
+    model: MicroModel, space: Space, box: Array, wanted: Wanted, slow: bool, store: Store, told: Told
+) -> Sampled:
+    x = paths.draw(box, wanted.paths, wanted.steps, wanted.seed)
+    dt = np.full(wanted.steps + 1, wanted.dt)
+    if slow:  # so that the law learns how much time matters
+        random = np.random.default_rng([seeds.named(wanted.seed, "steps")])
+        dt *= np.exp(random.uniform(-np.log(3), np.log(3), len(dt)))
+    dt[0] = 0
+    what = f"solving {wanted.paths} paths of {wanted.steps} steps"
+
+    def done(count: int) -> None:
+        told(what, count, wanted.paths)
+
+    return samples.sample(model, space.controls(x), dt, space.dimensions, wanted.batch, store, done)
+
+
+def _law(
+    name: str, model: MicroModel, space: Space, box: Array, wanted: Wanted, probed: Probed, found: Sequence[Sampled]
+) -> Material | Laws:
+    """Return the form, with its scales, that is to be fitted."""
+    units = {n: f.unit for n, f in (*model.controls.items(), *model.observables.items())}
+    values = {
+        n: np.concatenate([s.values[n].reshape(-1, *s.values[n].shape[2:]) for s in found]) for n in found[0].values
+    }
+    if name == "monotone":
+        x = space.vector(values)
+        bounds = wanted.bounds or {}
+        return laws.build(probed.roles, units, list(space.fields), box, values, x, wanted.ramps, bounds)
+    ((control, field),) = space.fields.items()
+    elements = wanted.elements if name == "internal" else 0
+    architecture = Architecture(
+        field.rank, space.dimensions, wanted.width or 0, elements, probed.slow, wanted.convex, wanted.isotropic
+    )
+    conjugate = values[probed.roles.named(roles.CONJUGATE)]
+    scales = [float(np.sqrt((calibration.size(v, 1) ** 2).mean())) for v in (values[control], conjugate)]
+    if not all(scales):
+        raise TrainingError("nothing happens in the samples: the controls or what is conjugate to them are all zero")
+    return material.build(architecture, probed.roles, units, control, (scales[0], scales[1], wanted.dt))
+
+
+def _split(law: Material | Laws, space: Space, found: Sequence[Sampled], seed: int) -> list[list[Bundle]]:
+    """Return paths to learn from, to calibrate with and to test with; their targets with all observables beside."""
+    parts: list[list[Bundle]] = [[], [], []]
+    for number, one in enumerate(found):
+        n = len(next(iter(one.values.values())))
+        order = np.random.default_rng([seeds.named(seed, "split"), number]).permutation(n)
+        ends = [0, *(round(share * n) for share in PARTS), n]
+        bundle = Bundle(space.vector(one.values), one.dt, one.values)
+        for part, begin, end in zip(parts, ends, ends[1:], strict=False):
+            if end > begin:
+                part.append(bundle.take(np.sort(order[begin:end])))
+    if not all(parts):
+        raise SampleError("there are too few paths: some have to be held out; expected 7 or more")
+    return parts
+
+
+def _fitted(
+    name: str,
+    law: Material | Laws,
+    model: MicroModel,
+    box: Array,
+    parts: Sequence[Sequence[Bundle]],
+    about: Mapping[str, Any],
+    wanted: Wanted,
+    store: Store,
+    told: Told,
+) -> Trained:
+    learned = [replace(b, targets=law.targets(b.targets)) for b in parts[0]]
+    members = [_member(name, law, learned, number, wanted, store, told) for number in range(wanted.members)]
+    controls = {n: f for n, f in model.controls.items() if not f.optional}
+    draft = Trained(name, law, fit.joined(members), controls, model.observables, box, {}, {}, about)
+    told("measuring errors", 0, 1)
+    floors = {n: calibration.floor(e, v) for n, (e, _, v) in errors(draft, parts[0]).items()}
+    measured = {n: Calibration.of(e, s, floors[n]) for n, (e, s, _) in errors(draft, parts[1]).items()}
+    held_out = {
+        n: float(np.sqrt((e**2).mean() / max((v**2).mean(), 1e-300)))
+        for n, (e, _, v) in errors(draft, parts[2]).items()
+    }
+    return replace(draft, calibrations=measured, held_out=held_out)
+
+
+def _member(
+    name: str, law: Material | Laws, learned: Sequence[Bundle], number: int, wanted: Wanted, store: Store, told: Told
+) -> dict[str, Array]:
+    """Return the parameters of one member, fitted or found in the store."""
+    key = f"member {number}: {name} {sorted(_plain(wanted).items())}"
+    what = f"fitting member {number + 1} of {wanted.members}"
+    found: dict[str, Array] | None = store.get(key)
+    if found is None:
+
+        def done(count: int) -> None:
+            told(what, count, wanted.iterations)
+
+        found = fit.member(law, learned, number, wanted.seed, wanted.iterations, done)
+        store.put(key, found)
+    return found
+
+
+def errors(law: Trained, bundles: Sequence[Bundle]) -> dict[str, tuple[Array, Array, Array]]:
+    """Return of each observable error, spread and size of the true value along paths, (paths, steps) without the start.
+
+    The bundles have controls and observables as targets. Paths of unlike length are cut to the shortest.
+    """
+    steps = min(b.x.shape[1] for b in bundles)
+    found: dict[str, list[list[Array]]] = {name: [[], [], []] for name in law.observables}
+    for bundle in bundles:
+        memory = law.at_rest(len(bundle.x))
+        rows: dict[str, list[list[Array]]] = {name: [[], [], []] for name in law.observables}
+        for i in range(steps):
+            given = {name: bundle.targets[name][:, i] for name in law.controls}
+            memory, seen, spread = law.respond(memory, given, float(bundle.dt[i]))
+            for name, columns in rows.items() if i else ():
+                true = bundle.targets[name][:, i]
+                columns[0].append(calibration.size(seen[name] - true, 1))
+                columns[1].append(spread[name])
+                columns[2].append(calibration.size(true, 1))
+        for name, columns in rows.items():
+            for all_of_it, column in zip(found[name], columns, strict=True):
+                all_of_it.append(np.stack(column, axis=1))
+    return {name: tuple(np.concatenate(part) for part in columns) for name, columns in found.items()}  # type: ignore[misc]
+
+
+def coverage(law: Trained, bundles: Sequence[Bundle], confidence: float) -> dict[str, float]:
+    """Return which share of steps has an error below the estimate, by observable."""
+    found = {}
+    for name, (error, spread, _) in errors(law, bundles).items():
+        one = law.calibrations[name]
+        found[name] = float((error <= one.estimate(spread, one.factor(confidence))).mean())
+    return found
+
+
+def _plain(wanted: Wanted) -> dict[str, Any]:
+    data = asdict(wanted)
+    data["bounds"] = {name: list(pair) for name, pair in (wanted.bounds or {}).items()}
+    del data["batch"]
+    return data

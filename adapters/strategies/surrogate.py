@@ -1,0 +1,155 @@
+"""A trained law in place of the micro model: the physics built in, and an estimate of the error of each answer.
+
+`scalebridge train CASE` makes the file. The micro model itself is not solved at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adapters.micro import Array, MicroError, MicroModel, State, Values
+from adapters.strategies.protocol import Around, Context, Report
+from adapters.wiring import CouplingError
+from scalebridge.checks import Check
+from scalebridge.settings import setting
+
+if TYPE_CHECKING:
+    from adapters.strategies.learned.trained import Trained
+
+
+@dataclass(frozen=True)
+class SurrogateSettings:
+    """Which law, and what to do where it knows nothing."""
+
+    file: str = setting("surrogate.npz", "what `scalebridge train` has made", file=True)
+    outside: str = setting(
+        "error", "what a question outside of what it was trained on is", choices=("error", "extrapolate")
+    )
+    confidence: float = setting(0.95, "share of errors that stay below their estimate", above=0, maximum=0.999)
+
+
+class Surrogate(Around):
+    """A trained law.
+
+    State: "memory", the internal variables of the law; "observed", what was shown last, by name, and "spread" (n,), by
+    how much the members of the ensemble disagree on it; "outside" (n,) steps that ended outside of the box.
+    """
+
+    name: ClassVar[str] = "surrogate"
+    Settings: ClassVar[type[SurrogateSettings]] = SurrogateSettings
+
+    def __init__(self, model: MicroModel, settings: SurrogateSettings, context: Context) -> None:
+        super().__init__(model, context)
+        self.settings = settings
+        self.law = _loaded(model, settings, context)
+
+    def start(self, points: Array, controls: Values) -> State:
+        """Return the state of n rows at rest, taken to the controls (n, ...) at the start."""
+        n = len(points)
+        return self._after(self.law.at_rest(n), controls, 0.0, np.zeros(n))
+
+    def solve(self, state: State, controls: Values, dt: float) -> tuple[State, dict[str, Array]]:
+        """Advance by `dt` [s]; with dt = 0 show the state as it is."""
+        if dt > 0:
+            memory, outside = cast(State, state["memory"]), cast(Array, state["outside"])
+            state = self._after(memory, controls, dt, outside)
+        return state, dict(cast(Mapping[str, Array], state["observed"]))
+
+    def uncertainty(self, state: State, controls: Values, dt: float = 0.0) -> dict[str, Array]:
+        """Return the estimated errors (n,) of the observables that `solve` gives, each in its unit.
+
+        Of tensors it is the Frobenius norm of the error. With the confidence of the settings the error is below this
+        estimate at a step chosen at random on a path like those that were held out; outside of the box nothing is
+        known, and it is infinite. With dt = 0 it is about the state as it is.
+        """
+        if dt > 0:
+            state = self._after(
+                cast(State, state["memory"]), controls, dt, np.zeros(len(next(iter(controls.values()))))
+            )
+        spread = cast(Mapping[str, Array], state["spread"])
+        beyond = cast(Array, state["beyond"]) > 0
+        found = {}
+        for name, calibration in self.law.calibrations.items():
+            found[name] = np.where(beyond, np.inf, calibration.estimate(spread[name], self._factors[name]))
+        return found
+
+    def inner(self, state: State) -> State | None:
+        """Return None: the micro model is not solved."""
+        return None
+
+    def audit(self, before: State, after: State) -> list[Check]:
+        """Return no checks: what a law keeps it keeps by its form."""
+        return []
+
+    def report(self, state: State) -> Report:
+        """Return the form, its error on paths that were held out, and the steps outside of what it was trained on."""
+        found: dict[str, float | int | str] = {"form": self.law.name}
+        for name, error in self.law.held_out.items():
+            found[f"held-out error of {name}"] = error
+        found["steps outside of the box"] = int(self.context.total(float(cast(Array, state["outside"]).sum())))
+        estimates = self.uncertainty(state, {})
+        for name, values in estimates.items():
+            unit = self.observables[name].unit
+            found[f"largest estimated error of {name} at the end [{unit}]"] = self.context.largest(
+                float(values.max(initial=0))
+            )
+        return found
+
+    @cached_property
+    def _factors(self) -> dict[str, float]:
+        return {name: c.factor(self.settings.confidence) for name, c in self.law.calibrations.items()}
+
+    def _after(self, memory: State, controls: Values, dt: float, outside: Array) -> State:
+        beyond = self.law.outside(controls)
+        if beyond.any() and self.settings.outside == "error":
+            raise MicroError(np.flatnonzero(beyond), self._beyond(controls, beyond))
+        new, seen, spread = self.law.respond(cast(Mapping[str, Array], memory), controls, dt)
+        counted = outside + (beyond if dt > 0 else 0)
+        return {
+            "memory": new,
+            "observed": seen,
+            "spread": spread,
+            "outside": counted,
+            "beyond": beyond.astype(np.float64),
+        }
+
+    def _beyond(self, controls: Values, beyond: NDArray[np.bool_]) -> str:
+        """Return what is asked, and what there is an answer to."""
+        row, (low, high) = int(np.argmax(beyond)), self.law.box
+        shown = {name: np.asarray(controls[name])[row].tolist() for name in self.law.controls}
+        told = ", ".join(f"{name} {value}" for name, value in shown.items())
+        numbers = "; ".join(f"{a:.4g} to {b:.4g}" for a, b in zip(low, high, strict=True))
+        return (
+            f"{told} is outside of what the surrogate was trained on ({numbers}); train it on more, or let it "
+            "extrapolate with the setting outside: extrapolate"
+        )
+
+
+def _loaded(model: MicroModel, settings: SurrogateSettings, context: Context) -> Trained:
+    """Return the law of the file. Raises CouplingError where it is none, or does not fit the model."""
+    from adapters.strategies import provenance  # a description does without these
+    from adapters.strategies.learned.calibration import fewest
+    from adapters.strategies.learned.trained import Trained, TrainedError
+
+    path = context.file(settings.file)
+    try:
+        law = Trained.load(path)
+    except TrainedError as error:
+        raise CouplingError(f"surrogate: {error}") from error
+    driving = {name: field for name, field in model.controls.items() if not field.optional}
+    about: dict[str, Any] = provenance.of(model)
+    if wrong := law.misfit(driving, model.observables, about):
+        raise CouplingError(f"surrogate: {path} does not fit the case: {'; '.join(wrong)}. Train it again")
+    held_out = min((len(c.scores) for c in law.calibrations.values()), default=0)
+    if held_out < (needed := fewest(settings.confidence)):
+        raise CouplingError(
+            f"surrogate: {path} was calibrated on {held_out} paths; a confidence of {settings.confidence:g} needs "
+            f"{needed}"
+        )
+    return law
