@@ -21,12 +21,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scalebridge.findings import Findings, one_of
+from scalebridge.strategies import Strategy
 from scalebridge.units import NUMBER, UnitError, convert, parse_quantity
 
 Schema = dict[str, dict[str, Any]]
 _KEY = "scalebridge"
 _SCALARS: dict[type, str] = {float: "float", int: "int", str: "str", bool: "bool"}
+_STRATEGY = "strategy"  # a setting that is a strategy itself, whose own settings are not looked at here
 _ARTICLES = {"float": "a number", "int": "a whole number", "str": "a text", "bool": "true or false"}
+_ARTICLES |= {_STRATEGY: "a strategy, as NAME or {NAME: {SETTING: VALUE}}"}
 
 
 def setting(
@@ -188,6 +191,8 @@ def table(described: Schema) -> list[tuple[str, str, str]]:
 def _type_name(hint: Any, where: str) -> str:
     if hint in _SCALARS:
         return _SCALARS[hint]
+    if hint is Strategy:
+        return _STRATEGY
     arguments = typing.get_args(hint)
     if typing.get_origin(hint) is tuple and len(arguments) == 2 and arguments[1] is ... and arguments[0] in _SCALARS:
         return f"{_SCALARS[arguments[0]]}[]"
@@ -225,6 +230,8 @@ def _scalar(entry: dict[str, Any], kind: str, value: Any, *, plain: bool) -> Any
         return value
     if kind == "str":
         return _choice(entry, value)
+    if kind == _STRATEGY:
+        return _strategy(entry, value)
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise _Wrong(f"{_shown(value)} is not {_ARTICLES[kind]}", expected=_wanted(entry))
     number = _whole(entry, value) if kind == "int" else _quantity(entry, value, plain=plain)
@@ -238,6 +245,16 @@ def _choice(entry: dict[str, Any], value: Any) -> str:
     if choices and value not in choices:
         raise _Wrong(f"{_shown(value)} is not a choice", got=value, candidates=choices)
     return value
+
+
+def _strategy(entry: dict[str, Any], value: Any) -> Strategy:
+    if isinstance(value, str):
+        return {value: {}}
+    if isinstance(value, Mapping) and len(value) == 1:
+        ((name, given),) = value.items()
+        if isinstance(name, str) and isinstance(given, Mapping | None):
+            return {name: dict(given or {})}
+    raise _Wrong(f"{_shown(value)} is no strategy", expected=_wanted(entry))
 
 
 def _whole(entry: dict[str, Any], value: float | str) -> int:
@@ -303,6 +320,8 @@ def _text(entry: dict[str, Any]) -> str:
 
 
 def _with_unit(value: Any, entry: dict[str, Any]) -> str:
+    if isinstance(value, Mapping):
+        return next(iter(value)) if not any(value.values()) else str(value)
     unit = entry.get("unit", "1")
     if isinstance(value, bool):
         return str(value).lower()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from scalebridge import settings
 from scalebridge.cases.case import Case, Participant
@@ -77,22 +78,45 @@ def resolve(participant: Participant, description: Description, findings: Findin
 def _resolved(
     participant: Participant, number: int, strategy: Strategy, known: Mapping[str, Schema], own: Findings
 ) -> list[Strategy]:
-    ((name, given),) = strategy.items()
     key, prefix = f"participants.{participant.name}.{KEY}", f"{KEY}[{number}]"
     line = participant.lines.get(prefix, participant.line)
+    lines = {k.removeprefix(f"{prefix}."): n for k, n in participant.lines.items() if k.startswith(f"{prefix}.")}
+    checked = _checked(strategy, known, own, key, line, lines)
+    return [checked] if checked else []
+
+
+def _checked(
+    strategy: Strategy, known: Mapping[str, Schema], own: Findings, key: str, line: int, lines: Mapping[str, int]
+) -> Strategy | None:
+    """Return a strategy with all its settings, also of strategies that are settings; None if there is none."""
+    ((name, given),) = strategy.items()
     if name not in known:
         own.add(line, key, f"no strategy '{name}'", got=name, candidates=known)
-        return []
-    lines = {k.removeprefix(f"{prefix}."): n for k, n in participant.lines.items() if k.startswith(f"{prefix}.")}
-    return [{name: settings.check(known[name], given, own, key=f"{key}.{name}", lines=lines, line=line)}]
+        return None
+    values = settings.check(known[name], given, own, key=f"{key}.{name}", lines=lines, line=line)
+    for inner, within in _nested(known[name], values):
+        checked = _checked(within, known, own, f"{key}.{name}.{inner}", lines.get(inner, line), {})
+        values[inner] = checked or within
+    return {name: values}
+
+
+def _nested(schema: Schema, values: Mapping[str, Any]) -> list[tuple[str, Strategy]]:
+    """Return the settings that are strategies themselves."""
+    return [(name, values[name]) for name, entry in schema.items() if entry["type"] == "strategy" and name in values]
 
 
 def files(strategies: Sequence[Strategy], known: Mapping[str, Schema]) -> list[tuple[int, str, str]]:
-    """Return the files that strategies name: the number of the strategy, the setting, and the file as named."""
+    """Return the files that strategies name: the number of the strategy, the setting, and the file as named.
+
+    Of a strategy that is a setting of another it is ``cheap.surrogate.file``.
+    """
     found = []
     for number, strategy in enumerate(strategies):
         ((name, values),) = strategy.items()
         found += [(number, s, values[s]) for s, entry in known[name].items() if entry.get("file") and values.get(s)]
+        for inner, within in _nested(known[name], values):
+            deeper = files([within], known)
+            found += [(number, f"{inner}.{next(iter(within))}.{setting}", file) for _, setting, file in deeper]
     return found
 
 
@@ -114,10 +138,12 @@ def paths(
         if path.is_file() or missing:
             continue
         name = next(iter(strategies[number]))
-        line = participant.lines.get(f"{KEY}[{number}].{setting}", participant.lines.get(f"{KEY}[{number}]"))
+        place = f"{KEY}[{number}].{setting.partition('.')[0]}"
+        line = participant.lines.get(place, participant.lines.get(f"{KEY}[{number}]"))
+        maker = f"{name}.{setting}".split(".")[-2]
         key = f"participants.{participant.name}.{KEY}.{name}.{setting}"
         findings.add(
-            line, key, f"there is no file '{file}' in {case.folder}", rule=FILE_RULE, fix=MADE_BY.get(name, "")
+            line, key, f"there is no file '{file}' in {case.folder}", rule=FILE_RULE, fix=MADE_BY.get(maker, "")
         )
     return found
 
