@@ -7,7 +7,7 @@ every rank gets its share of the rows.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +31,34 @@ class Rows:
     Attributes
     ----------
     first, count, total : the first row of this rank, the number of its rows, and of the rows of all ranks.
+    assembled : whether all ranks are in the same call now, each with all of its rows, so that they may talk.
     """
 
     def __init__(self, count: int, comm: Any = None) -> None:
+        self.assembled = False
         self.comm = comm
         self.rank: int = 0 if comm is None else comm.rank
         counts = self.counts(count)
         self.first = int(counts[: self.rank].sum())
         self.count = count
         self.total = int(counts.sum())
+
+    def assembling[**P, R](self, call: Callable[P, R]) -> Callable[P, R]:
+        """Return `call`, in which the ranks are assembled the first time that it is called; all of them do that.
+
+        Where rows fail, a rank calls again with some of its rows, and the others do not.
+        """
+        first = True
+
+        def once(*args: P.args, **kwargs: P.kwargs) -> R:
+            nonlocal first
+            self.assembled, first = first, False
+            try:
+                return call(*args, **kwargs)
+            finally:
+                self.assembled = False
+
+        return once
 
     def gather(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return the rows (n, ...) of all ranks on rank 0, and on the others what they gave; collective."""

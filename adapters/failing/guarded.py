@@ -99,6 +99,7 @@ class Guarded:
         else:
             given = Part(which, problem.state if rows is None else take(problem.state, which), {})
             call = solving(self.model, given, problem.driven(which) if rows else problem.controls, problem.dt)
+            call = self.ranks.assembling(call) if rows is None else call
         try:
             return attempt(call, which, SEARCHED if self._stops else None, repeatable=repeatable(self.model))
         except WholeBatchError as error:

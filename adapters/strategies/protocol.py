@@ -46,6 +46,7 @@ class Context:
     folder : of the case; files named in settings are relative to it.
     output : folder of the participant; None outside a run.
     rows : who has which rows; None outside a run.
+    outermost : whether no other strategy is around this one; only then do all ranks ask at the same time for all rows.
     explicit : whether no time window is iterated.
     windows : number of time windows of the run; None where that is not known.
     plain : the micro model without scaling maps.
@@ -58,6 +59,7 @@ class Context:
     folder: Path = field(default_factory=Path)
     output: Path | None = None
     rows: Rows | None = None
+    outermost: bool = True
     explicit: bool = False
     windows: int | None = None
     plain: MicroModel | None = None

@@ -17,11 +17,13 @@ from scalebridge.settings import Schema
 from scalebridge.strategies import CONCURRENT
 
 if TYPE_CHECKING:
+    from adapters.keeping import Keepable
     from adapters.micro import MicroModel
     from adapters.strategies.protocol import Context, Layer, Strategy
 
 STRATEGIES: dict[str, str] = {  # name: "module:class"
     "surrogate": "adapters.strategies.surrogate:Surrogate",
+    "tabulated": "adapters.strategies.tabulated:Tabulated",
 }
 
 
@@ -72,4 +74,8 @@ def layer_of(name: str, settings: Any, model: MicroModel, context: Context) -> S
 
 def _within(context: Context, depth: int, name: str) -> Context:
     """Return the context of one layer: what it wants remembered has a name of its own."""
-    return replace(context, remember=lambda key, thing: context.remember(f"strategy {depth} {name}: {key}", thing))
+
+    def remember(key: str, thing: Keepable) -> None:
+        context.remember(f"strategy {depth} {name}: {key}", thing)
+
+    return replace(context, outermost=depth == 0, remember=remember)
