@@ -11,6 +11,7 @@ from scalebridge.commands import (
     check,
     common,
     compare,
+    diagnose,
     exec,
     list,
     migrate,
@@ -19,6 +20,7 @@ from scalebridge.commands import (
     run,
     rve,
     sweep,
+    tabulate,
     train,
     verify,
     watch,
@@ -29,7 +31,7 @@ from scalebridge.interruption import Interrupted, interruptible
 from scalebridge.runs.folder import RunFolderError
 from scalebridge.runs.run import CONFIGURATION
 
-COMMANDS = (run, watch, report, check, list, compare, sweep, rve, train, verify, replay, migrate, exec)
+COMMANDS = (run, watch, report, check, list, compare, sweep, rve, diagnose, tabulate, train, verify, replay, migrate, exec)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -89,7 +89,8 @@ class Refinement:
 
     def add(self, new: nodes.Nodes, what: str) -> None:
         """Solve nodes and take them into the grid."""
-        values = self.ask(nodes.unit(new), what)
+        known = len(self.grid.nodes)
+        values = self.ask(nodes.unit(new), f"{what}, nodes {known + 1} to {known + len(new)}")
         self.grid = self.grid.extended(new, values)
         self.values = np.concatenate([self.values, values])
         self.look()
@@ -143,7 +144,7 @@ class Refinement:
         self.measures += 1
         draw = np.random.default_rng([self.wanted.seed, self.measures])
         points = self.held(draw.random((self.wanted.held_out, len(self.wanted.free))))
-        difference = self.ask(points, what) - self.grid(points)
+        difference = self.ask(points, f"{what} at {len(points)} points") - self.grid(points)
         error = frontier.relative(difference, self.wanted.groups, self.scales)
         return error, self.frontier.estimate(points)
 

@@ -1,0 +1,103 @@
+"""Tabulates the micro model of a case. Started by `scalebridge tabulate` with what it hands out.
+
+exit status:
+  0    the table is as good as was asked for
+  1    it is not, with as many nodes as it may have
+  2    there can be no such table, or an argument is not right
+  3    the micro model could not be solved
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from adapters.failing import models
+from adapters.strategies.meter import Meter
+from adapters.strategies.tables.journal import JournalError
+from adapters.strategies.tables.making import Making
+from adapters.strategies.tables.sampling import SampleError
+from adapters.strategies.tables.table import Table
+from adapters.strategies.tabulated import TableSettings
+from adapters.wiring import CouplingError
+from scalebridge import settings as typed
+from scalebridge.findings import ConfigurationError
+from scalebridge.handout import Handout
+from scalebridge.interruption import Interrupted, interruptible
+from scalebridge.treefile import TreeFileError
+
+MET = 0
+NOT_MET = 1
+UNUSABLE = 2
+FAILED = 3
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    given = _parser().parse_args(arguments)
+    try:
+        with interruptible():
+            return _tabulate(given)
+    except ConfigurationError as error:
+        for finding in error.findings:
+            print(f"scalebridge: {finding}", file=sys.stderr)
+    except (models.ModelError, CouplingError, JournalError, TreeFileError) as error:
+        print(f"scalebridge: {error}", file=sys.stderr)
+    except SampleError as error:
+        print(f"scalebridge: {error}", file=sys.stderr)
+        return FAILED
+    except Interrupted as interruption:
+        print(f"scalebridge: {interruption}; what is done is kept, go on with the same command", file=sys.stderr)
+        return interruption.status
+    return UNUSABLE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m adapters.strategies.tables",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--handout", metavar="FILE", type=Path, required=True, help="what the hub hands out")
+    parser.add_argument("--model", metavar="NAME", required=True, help="class of the micro model")
+    parser.add_argument("--out", metavar="FILE", type=Path, required=True, help="what is written")
+    return parser
+
+
+def _tabulate(given: argparse.Namespace) -> int:
+    handout = Handout.load(given.handout)
+    ((_, settings),) = handout.strategy[0].items()
+    making = Making.of(handout, given.model, typed.build(TableSettings, settings, plain=True))
+    print("\n".join(making.told()), flush=True)
+    with Meter() as meter:
+        table, journal = making.make(given.out.with_name(f"{given.out.name}.part"), meter.show)
+    table.save(given.out)
+    journal.remove()
+    if journal.found:
+        print(f"went on from {journal.found} that were solved before")
+    print("\n".join(_told(table)))
+    print(f"output: {given.out}", flush=True)
+    return MET if table.made["tolerance met"] else NOT_MET
+
+
+def _told(table: Table) -> list[str]:
+    """Return in words what was made."""
+    made, errors, names = table.made, table.errors, list(table.observables.fields)
+    lines = [f"{len(table.grid.nodes)} nodes; {made['solves']} solves in {made['seconds']:.3g} s"]
+    if not made["tolerance met"]:
+        lines.append(f"the tolerance of {made['tolerance']:g} is not met with {made['nodes']} nodes at most")
+    width = max(len(name) for name in names)
+    lines.append(f"{'observable':{width}}  range     error: measured  estimated  [unit]")
+    for row, name in enumerate(names):
+        unit = table.observables.fields[name].unit
+        lines.append(
+            f"{name:{width}}  {errors.scales[row]:<9.3g} {errors.measured[row]:<16.3g} "
+            f"{errors.estimated[row]:<10.3g} [{unit}]"
+        )
+    return lines
+
+
+if __name__ == "__main__":
+    sys.exit(main())

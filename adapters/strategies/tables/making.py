@@ -1,0 +1,146 @@
+"""Makes the table that a case asks for: from the handout to the file."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import scipy
+
+import scalebridge
+from adapters import tensors
+from adapters.failing import models
+from adapters.micro import MicroModel
+from adapters.scaling import config as scaling_config
+from adapters.scaling.model import ScaledModel
+from adapters.strategies import box as ranges
+from adapters.strategies import provenance
+from adapters.strategies.tables import refinement
+from adapters.strategies.tables.columns import Columns
+from adapters.strategies.tables.cube import Cube
+from adapters.strategies.tables.journal import Journal
+from adapters.strategies.tables.refinement import Wanted
+from adapters.strategies.tables.rest import Rest
+from adapters.strategies.tables.sampling import Sampler
+from adapters.strategies.tables.table import Errors, Table
+from adapters.strategies.tabulated import TableSettings
+from scalebridge import settings as typed
+from scalebridge.embedded import config as coupling_config
+from scalebridge.findings import Findings
+from scalebridge.handout import Handout
+
+REST = 1e-3  # of the tolerance of the table: how far from rest a node may be
+
+
+@dataclass(frozen=True)
+class Making:
+    """A table to be made.
+
+    Attributes
+    ----------
+    model : with its scaling maps.
+    cube, observables : what is looked up, and what is found.
+    point : (dim,) [m] where the micro simulations are.
+    """
+
+    model: MicroModel
+    cube: Cube
+    observables: Columns
+    rest: Rest
+    settings: TableSettings
+    seed: int
+    point: np.ndarray[tuple[int], np.dtype[np.float64]]
+
+    @classmethod
+    def of(cls, handout: Handout, name: str, settings: TableSettings) -> Making:
+        """Return what the case asks for. Raises ConfigurationError, ModelError, BoxError."""
+        kind = models.find(handout.module, name)
+        configuration = coupling_config.load(handout.precice_config)
+        own = configuration.participant(handout.participant)
+        mesh = {mesh.name: mesh.dimensions for mesh in configuration.meshes}[(*own.reads, *own.writes)[0].mesh]
+        names = {access.data for access in (*own.reads, *own.writes)}
+        model: MicroModel = kind(typed.build(kind.Settings, handout.settings, plain=True), handout.seed)
+        if handout.scaling:
+            reads, writes = ({n for a in some for n in tensors.whole(a.data)} for some in (own.reads, own.writes))
+            model = ScaledModel(model, scaling_config.load(handout.scaling).of(reads, writes), handout.seed)
+        findings = Findings("scalebridge tabulate")
+        for one, field in (*model.controls.items(), *model.observables.items()):
+            if field.per != "point":
+                findings.add(None, one, f"is per {field.per}", expected="values at points, as a table has them")
+        windows = [s.time_window_size for s in configuration.schemes if handout.participant in s.participants]
+        dt = settings.dt or next((size for size in windows if size), 0.0)
+        if settings.steps and not dt:
+            findings.add(None, "dt", "is not given, and the case does not say how long its time windows are")
+        findings.raise_if_any()
+        sizes = {n: tensors.dimension_of(n, names, mesh) for n in (*model.controls, *model.observables)}
+        dimensions = max(sizes[n] for n in model.controls)
+        box = ranges.parse(settings.box, model.controls, dimensions, "the box")
+        cube = Cube(dict(model.controls), dimensions, box)
+        rest = Rest(settings.steps, dt, REST * settings.tolerance)
+        return cls(model, cube, Columns(dict(model.observables), sizes), rest, settings, handout.seed, np.zeros(mesh))
+
+    def told(self) -> list[str]:
+        """Return in words what is to be made."""
+        rest = (
+            f"at rest after at most {self.rest.steps} steps of {self.rest.dt:g} s"
+            if self.rest.steps
+            else "as it starts"
+        )
+        return [f"{provenance.of(self.model)['model']}, {rest}; seed {self.seed}", *self.cube.box.told()]
+
+    def make(self, part: Path | None, told: Callable[[str, int, int], None]) -> tuple[Table, Journal]:
+        """Return the table, and the journal of its solves, which is kept in the file `part` meanwhile.
+
+        Raises SampleError, JournalError, TreeFileError.
+        """
+        s, begun = self.settings, time.time()
+        model = provenance.of(self.model)
+        plan = {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(s).items() if name in DECIDE}
+        plan |= {"model": model, "seed": self.seed, "dt": self.rest.dt, "point": self.point.tolist()}
+        journal = Journal(part, plan, (len(self.cube.names), len(self.observables.names)))
+        sampler = Sampler(self.model, self.cube, self.observables, self.rest, self.point, s.batch, journal, told)
+        wanted = Wanted(s.tolerance, s.nodes, s.held_out, self.seed, self.observables.groups, self.cube.free)
+        try:
+            found = refinement.run(sampler, wanted)
+        finally:
+            journal.save()
+        errors = Errors(
+            found.estimated * found.scales,
+            found.measured * found.scales,
+            found.root_mean_square * found.scales,
+            found.calibration,
+            found.scales,
+        )
+        made = {
+            **plan,
+            "tolerance met": found.met,
+            "solves": journal.solves,
+            "seconds": journal.seconds,
+            "began": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(begun)),
+            "versions": {
+                "scalebridge": scalebridge.__version__,
+                "python": sys.version.split()[0],
+                "numpy": np.__version__,
+                "scipy": scipy.__version__,
+            },
+        }
+        table = Table(
+            self.cube,
+            self.observables,
+            found.grid,
+            found.values,
+            found.frontier,
+            errors,
+            self.rest,
+            sampler.sizes,
+            made,
+        )
+        return table, journal
+
+
+DECIDE = ("box", "tolerance", "nodes", "held_out", "steps", "batch")
+"""Settings that decide what is asked of the model."""
