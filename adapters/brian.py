@@ -4,48 +4,41 @@ What a call of Brian's `Network.run` prepares costs as much as a thousand steps.
 steps are then made one by one, in the order in which `Network.run` makes them. All that a step changes is in the state:
 the variables of the neurons, when each fired last, the spikes that are on their way, and the time.
 
-A neuron that fires in the step from t to t + dt has fired at t + dt. Brian itself names the t of the step.
+A neuron that fires in the step from t to t + dt has fired at t + dt. Brian itself names the t of the step. What arrives
+at t + dt, from elsewhere, is there before the threshold is looked at.
 """
 
 from __future__ import annotations
 
-import math
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 import numpy as np
-from brian2 import Clock, Network, NetworkOperation, prefs, second
+from brian2 import Clock, Network, NetworkOperation, ms, prefs, second
 from brian2.synapses.synapses import SynapticPathway
-from numpy.typing import NDArray
 
-from adapters import raster, seeds
+from adapters import populations, seeds
 from adapters.micro import MicroError, State
+from adapters.populations import Array, Values
 from adapters.spikes import Spikes
 from adapters.wiring import CouplingError
-from scalebridge.fields import Field
 from scalebridge.settings import setting
-
-type Array = NDArray[Any]
-type Values = Mapping[str, Any]
 
 LONG_AGO = -1e4  # [s] when a neuron that has never fired fired last, in Brian
 NETWORKS = 4  # that are kept: of the whole batch, and of parts of it where single populations are looked at
-TOLERANCE = 1e-6  # of a step, in lengths of time that have to be so many steps
 
 
 @dataclass(frozen=True)
-class Simulation:
-    """How a network is simulated."""
+class Simulation(populations.Simulation):
+    """How a network is simulated in Brian2."""
 
-    dt: float = setting("0.1 ms", "time step; the samples of a window are whole numbers of it", above=0)
     codegen: str = setting(
         "numpy", "what steps are made with; cython compiles for half a minute once", choices=("numpy", "cython")
     )
-    raster: int = setting(200, "neurons of each population, evenly chosen, that raster.csv shows", minimum=0)
 
 
 @dataclass(frozen=True)
@@ -56,7 +49,7 @@ class Circuit:
     ----------
     neurons : "neurons", those of one population after those of the other, with potential `v` and a refractory time.
     populations : "populations", one element for each, with the input `I`.
-    synapses : from neurons to neurons or populations.
+    synapses : from neurons to neurons or populations; made by `arriving` where they act on potentials.
     jump : of the potential by an afferent spike.
     background : mean number of background spikes that reach a neuron in a step.
     background_jump : of the potential by one of them.
@@ -70,30 +63,36 @@ class Circuit:
     background_jump: float = 0.0
 
 
-class Populations(ABC):
+def refractory(steps: int, dt: float) -> Any:
+    """Return Brian's refractory time for neurons that are silent in so many steps of dt [ms] after they have fired.
+
+    For Brian they have fired when the step began in which they reached the threshold.
+    """
+    return (steps + 1) * dt * ms
+
+
+def arriving(synapses: Any, steps: int, dt: float) -> Any:
+    """Let synapses act so many steps of dt [ms] after a spike, at the end of a step but before the threshold.
+
+    Brian lets them act after it, where a neuron that they excite would fire a step later. So they act in the slot of
+    Brian's schedule before, in which they learn of the spikes of the last step.
+    """
+    synapses.pre.when, synapses.pre.order = "groups", 1
+    synapses.delay = (steps - 1) * dt * ms
+    return synapses
+
+
+class Populations(populations.Populations, ABC):
     """Populations of spiking neurons at n points, in one network.
 
     State, all with n rows: "point"; "step", how many were made; "neurons" and "populations", their variables by name
     (n, N) and (n,) in SI units; "recent" (n, delay, N), who fired in so many steps before; "raster" (n, m, steps), who
     of m neurons fired in the window before.
-
-    Attributes
-    ----------
-    current : unit of the controls `current` and `stimulus`, in SI units.
-    neurons : number of neurons N of each population.
-    first_row, max_dt : see `adapters.micro.OneByOne`.
     """
 
-    observables: ClassVar[dict[str, Field]]
-    current: ClassVar[float] = 1.0
-
     def __init__(self, settings: Any, seed: int) -> None:
-        self.settings, self.seed = settings, seed
-        self.neurons: int = settings.neurons
-        self.first_row, self.max_dt = 0, math.inf
-        self._shown = raster.chosen(settings.neurons, settings.raster)
+        super().__init__(settings, seed)
         self._networks: dict[bytes, _Network] = {}
-        self._raster: raster.Raster | None = None
 
     @abstractmethod
     def circuit(self, points: Array, clock: Any) -> Circuit:
@@ -113,8 +112,8 @@ class Populations(ABC):
     def start(self, points: Array, controls: Values) -> State:
         """Return populations at `points` (n, dim), under the first sample of the controls (n, k)."""
         network = self._network(np.asarray(points))
-        drive, _ = self._drive(controls, len(points))
-        blank = network.blank(len(self._shown))
+        blank = network.blank(len(self.shown))
+        drive = self.drive(controls, len(points))
         for group, variables in self.initial(np.asarray(points), drive[:, 0]).items():
             blank[group] |= variables
         return {"point": np.asarray(points), **blank}
@@ -123,12 +122,13 @@ class Populations(ABC):
         """Advance by dt [s] under signals (n, k) and afferent spikes; with dt = 0 show the state as it is."""
         points = np.asarray(state["point"])
         n, N = len(points), self.neurons
-        drive, parts = self._drive(controls, n)
+        drive = self.drive(controls, n)
+        parts = drive.shape[1]
         if dt == 0:
             seen = self.seen(_group(state, "neurons")["v"])
             signals = {name: np.repeat(values[:, None], parts, axis=1) for name, values in seen.items()}
             return state, {"spikes": Spikes.none(n, N, 0.0).divided(parts), **signals}
-        each = self._steps(dt, parts)
+        each = self.steps(dt, parts)
         network = self._network(points)
         network.enter(state)
         network.deliver(controls.get("spikes"), parts * each)
@@ -136,39 +136,18 @@ class Populations(ABC):
         for j in range(parts):
             network.advance(drive[:, j], each)
             samples.append(self.seen(network.v.reshape(n, N)))
-        after, spikes = network.leave(points, dt, self._shown)
+        after, spikes = network.leave(points, dt, self.shown)
         signals = {name: np.stack([seen[name] for seen in samples], axis=1) for name in samples[0]}
         return after, {"spikes": spikes.divided(parts), **signals}
 
     def complete(self, state: State, window: int) -> None:
         """Write who fired in a window."""
-        if not len(self._shown):
+        if not len(self.shown):
             return
-        step, dt = int(np.asarray(state["step"])[0]), self.settings.dt / 1e3
         fired = np.asarray(state["raster"])
-        if self._raster is None:
-            name = f"raster-{self.first_row}.csv" if self.first_row else "raster.csv"
-            self._raster = raster.Raster(Path(name), (step - fired.shape[2]) * dt)
+        begin = int(np.asarray(state["step"])[0]) - fired.shape[2]
         at, row, which = np.nonzero(np.moveaxis(fired, 2, 0))
-        times = (step - fired.shape[2] + 1 + at) * dt
-        self._raster.add(self.first_row + row, self._shown[which], times)
-
-    def _drive(self, controls: Values, n: int) -> tuple[Array, int]:
-        """Return the input (n, k) in SI units, and k."""
-        given = [np.asarray(controls[name], dtype=np.float64) for name in ("current", "stimulus") if name in controls]
-        parts = given[0].shape[1] if given else getattr(controls.get("spikes"), "parts", 1)
-        return sum(given, np.zeros((n, parts))) * self.current, parts
-
-    def _steps(self, dt: float, parts: int) -> int:
-        """Return how many steps make one sample. Raises CouplingError where that is no whole number."""
-        step, part = float(self.settings.dt), 1e3 * dt / parts
-        each = round(part / step)
-        if abs(part / step - each) > TOLERANCE or not each:
-            raise CouplingError(
-                f"dt {step:g} ms does not divide the {part:g} ms of a sample, of which a window of {1e3 * dt:g} ms has "
-                f"{parts}; expected {part:g} ms or a whole fraction of it, such as {part / math.ceil(part / step):g} ms"
-            )
-        return each
+        self.write(row, self.shown[which], begin + 1 + at, begin=begin)
 
     def _network(self, points: Array) -> _Network:
         """Return the network of populations at these points; made where it has not been made before."""
@@ -192,13 +171,12 @@ class _Network:
         self.timestep, self.time = (clock.variables[name].get_value() for name in ("timestep", "t"))
         self.circuit = circuit
         groups = {"neurons": circuit.neurons, "populations": circuit.populations}
-        afferents = NetworkOperation(self._deliver, clock=clock, when="synapses", order=1, name="afferents")
+        afferents = NetworkOperation(self._deliver, clock=clock, when="groups", order=2, name="afferents")
         self.network = Network(*groups.values(), *circuit.synapses, afferents)
         self.network.run(0 * second, namespace={})
         self.objects = [thing for thing in self.network.sorted_objects if thing.active]
-        ways = [thing for thing in self.objects if isinstance(thing, SynapticPathway)]
-        self.queues = [way.queue for way in ways]
-        depth = max((_delay(way, self.dt) for way in ways), default=0)
+        self.ways = [thing for thing in self.objects if isinstance(thing, SynapticPathway)]
+        depth = max((_delay(way, self.dt) for way in self.ways), default=0)
         self.recent = np.zeros((self.rows, depth, len(circuit.neurons) // self.rows), dtype=bool)
         self.variables = {
             name: {key: group.variables[key].get_value() for key in _changing(group)} for name, group in groups.items()
@@ -270,12 +248,15 @@ class _Network:
     def _refill(self) -> None:
         """Put the spikes that are on their way into the queues, as if the steps had just been made."""
         before = [np.flatnonzero(who).astype(np.int32) for who in np.moveaxis(self.recent, 1, 0)]
-        for queue in self.queues:
+        for way in self.ways:
             for _ in range(len(before) + 1):
-                queue.advance()  # drops what was there
-            for who in before:
-                queue.push(who)
-                queue.advance()
+                way.queue.advance()  # drops what was there
+            for who in before[: len(before) - _late(way)]:
+                way.queue.push(who)
+                way.queue.advance()
+        if before:
+            last = before[-1]
+            self.fired[: len(last)], self.fired[-1] = last, len(last)
 
     # ---- steps
 
@@ -284,8 +265,7 @@ class _Network:
         if spikes is None or not spikes.time.size:
             self.arrivals = np.zeros(steps + 1, dtype=np.int64)
             return
-        place = spikes.time * (steps / spikes.duration)
-        at = np.clip(np.ceil(place - TOLERANCE).astype(np.int64) - 1, 0, steps - 1)
+        at = populations.falling(spikes, steps)
         size = len(self.v)
         which, self.counts = np.unique(at * size + spikes.row * spikes.neurons + spikes.neuron, return_counts=True)
         self.arrivals = np.searchsorted(which, size * np.arange(steps + 1))
@@ -330,9 +310,14 @@ def _changing(group: Any) -> list[str]:
     return [*sorted(group.equations.diff_eq_names), *fired]
 
 
+def _late(way: Any) -> int:
+    """Return 1 where synapses learn of spikes one step later than those happen, else 0."""
+    return int(way.when == "groups")
+
+
 def _delay(way: Any, dt: float) -> int:
-    """Return the longest delay of spikes on their way over synapses, in steps as Brian rounds it."""
-    return int(np.max(way.variables["delay"].get_value(), initial=0) / dt + 0.5)
+    """Return after how many steps spikes have acted over all synapses; delays as Brian rounds them."""
+    return int(np.max(way.variables["delay"].get_value(), initial=0) / dt + 0.5) + _late(way)
 
 
 def _generate_code(target: str) -> None:

@@ -9,69 +9,42 @@ A neuron that fires in the step from t to t + dt has fired at t + dt. Nothing th
   with a weight. Devices of NEST cannot act before the second step after they are told. The first step of a window is
   therefore left to a relay, a neuron that fires in the last step before: NEST delivers that spike with the weight that
   its connections have when the window begins. For that NEST makes one step before the first, and is a step ahead.
-- An afferent spike falls into a step and is there for the next one.
+- An afferent spike falls into a step and is there at the end of the next one.
 """
 
 from __future__ import annotations
 
 import importlib
 import itertools
-import math
 import os
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from adapters import raster
+from adapters import populations
+from adapters.populations import Array, Values
 from adapters.ranks import world
 from adapters.spikes import Spikes
 from adapters.wiring import CouplingError
-from scalebridge.fields import Field
-from scalebridge.settings import setting
 
-type Array = NDArray[Any]
-type Values = Mapping[str, Any]
-
-TOLERANCE = 1e-6  # of a step, in lengths of time that have to be so many steps
 KEPT = 1000  # spikes that NEST may hold before it is asked to forget them, which costs as much as reading so many
 
 
-@dataclass(frozen=True)
-class Simulation:
-    """How a network is simulated."""
-
-    dt: float = setting("0.1 ms", "time step; the samples of a window are whole numbers of it", above=0)
-    raster: int = setting(200, "neurons of each population, evenly chosen, that raster.csv shows", minimum=0)
-
-
-class Populations(ABC):
+class Populations(populations.Populations, ABC):
     """Populations of spiking neurons at n points, in one network.
 
     State, both with n rows: "network", which of those that this process has begun, and "step", how many were made.
-
-    Attributes
-    ----------
-    current : unit of the controls `current` and `stimulus`, in the unit that `advance` takes.
-    neurons : number of neurons N of each population.
-    first_row, max_dt : see `adapters.micro.OneByOne`.
     """
 
     repeatable = False
-    observables: ClassVar[dict[str, Field]]
 
     def __init__(self, settings: Any, seed: int) -> None:
-        self.settings, self.seed = settings, seed
-        self.neurons: int = settings.neurons
-        self.first_row, self.max_dt = 0, math.inf
+        super().__init__(settings, seed)
         self._kernel: Kernel | None = None
-        self._raster: raster.Raster | None = None
-        self._shown = raster.chosen(settings.neurons, settings.raster)
         self._fired: tuple[Array, Array] = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
 
     @abstractmethod
@@ -84,20 +57,21 @@ class Populations(ABC):
 
     def start(self, points: Array, controls: Values) -> dict[str, Array]:
         """Return populations at `points` (n, dim), under the first sample of the controls (n, k)."""
-        n = len(points)
-        drive, _ = self._drive(controls, n)
+        drive = self.drive(controls, len(points))
         self._kernel = kernel = Kernel(self.settings.dt, self.seed)
-        kernel.take(self.build(kernel, np.asarray(points), drive[:, 0]), n, afferents="spikes" in controls)
+        circuit = self.build(kernel, np.asarray(points), drive[:, 0])
+        kernel.take(circuit, len(points), afferents="spikes" in controls)
         return self._state(kernel)
 
     def solve(self, state: Values, controls: Values, dt: float) -> tuple[dict[str, Array], dict[str, Any]]:
         """Advance by dt [s] under signals (n, k) and afferent spikes; with dt = 0 show the state as it is."""
         kernel = self._standing(state)
         n, N = len(state["step"]), self.neurons
-        drive, parts = self._drive(controls, n)
+        drive = self.drive(controls, n)
+        parts = drive.shape[1]
         if dt == 0:
             return dict(state), {"spikes": Spikes.none(n, N, 0.0).divided(parts)}
-        each = self._steps(dt, parts)
+        each = self.steps(dt, parts)
         begin, steps = kernel.step, parts * each
         kernel.deliver(controls.get("spikes"), steps)
         who, at = self.advance(kernel, np.repeat(drive, each, axis=1))
@@ -108,15 +82,11 @@ class Populations(ABC):
 
     def complete(self, state: Values, window: int) -> None:
         """Write who fired in a window."""
-        if not len(self._shown):
+        if not len(self.shown):
             return
         who, at = self._fired
-        if self._raster is None:
-            name = f"raster-{self.first_row}.csv" if self.first_row else "raster.csv"
-            self._raster = raster.Raster(Path(name), 0.0)
-        seen = np.isin(who % self.neurons, self._shown)
-        row, neuron = self.first_row + who[seen] // self.neurons, who[seen] % self.neurons
-        self._raster.add(row, neuron, at[seen] * (self.settings.dt / 1e3))
+        seen = np.isin(who % self.neurons, self.shown)
+        self.write(who[seen] // self.neurons, who[seen] % self.neurons, at[seen], begin=0)
 
     def _state(self, kernel: Kernel) -> dict[str, Array]:
         return {"network": np.full(kernel.rows, kernel.number), "step": np.full(kernel.rows, kernel.step)}
@@ -134,23 +104,6 @@ class Populations(ABC):
                 f"{len(state['step'])} at {told}; expected what it has handed out last: it keeps no states"
             )
         return kernel
-
-    def _drive(self, controls: Values, n: int) -> tuple[Array, int]:
-        """Return the input (n, k), and k."""
-        given = [np.asarray(controls[name], dtype=np.float64) for name in ("current", "stimulus") if name in controls]
-        parts = given[0].shape[1] if given else getattr(controls.get("spikes"), "parts", 1)
-        return sum(given, np.zeros((n, parts))), parts
-
-    def _steps(self, dt: float, parts: int) -> int:
-        """Return how many steps make one sample. Raises CouplingError where that is no whole number."""
-        step, part = float(self.settings.dt), 1e3 * dt / parts
-        each = round(part / step)
-        if abs(part / step - each) > TOLERANCE or not each:
-            raise CouplingError(
-                f"dt {step:g} ms does not divide the {part:g} ms of a sample, of which a window of {1e3 * dt:g} ms has "
-                f"{parts}; expected {part:g} ms or a whole fraction of it, such as {part / math.ceil(part / step):g} ms"
-            )
-        return each
 
 
 @dataclass(frozen=True)
@@ -224,8 +177,7 @@ class Kernel:
             return
         if self.afferents is None:
             raise CouplingError("spikes for a network that was started without any: its neurons have no afferents")
-        place = spikes.time * (steps / spikes.duration)
-        end = self.step + np.clip(np.ceil(place - TOLERANCE).astype(np.int64), 1, steps)
+        end = self.step + 1 + populations.falling(spikes, steps)
         which, number = np.unique((spikes.row * spikes.neurons + spikes.neuron) * 2**40 + end, return_counts=True)
         targets, first = np.unique(which >> 40, return_index=True)
         times = self._times(which & (2**40 - 1))

@@ -9,6 +9,7 @@ import pytest
 from adapters import brian, micro
 from adapters.spikes import Spikes
 from adapters.wiring import CouplingError
+from participants.neural import brunel
 from participants.neural.leaky import Leaky, LeakyNeurons
 from participants.neural.spiking import Quadratic, QuadraticNeurons
 from scalebridge import treefile
@@ -32,7 +33,7 @@ def driven(kind, samples, columns=1):
     model = made(kind)
     each = round(1e3 * SAMPLE / model.settings.dt)
     many = 2 * samples // 3
-    step = np.sort(random.choice(samples * each, many, replace=False))
+    step = 1 + np.sort(random.choice(samples * each - 1, many, replace=False))
     return current, (random.integers(0, columns, many), random.integers(0, model.neurons, many), step)
 
 
@@ -73,9 +74,9 @@ def alone(kind, state, inputs):
     clock = brian2.Clock(dt)
     signal = brian2.TimedArray(current.T * unit, dt=SAMPLE * brian2.second)
     neurons, jump, others = (plain_quadratic if kind == "quadratic" else plain_leaky)(settings, state, signal, clock)
-    afferents = brian2.SpikeGeneratorGroup(settings.neurons, neuron, step * dt, clock=clock)
+    afferents = brian2.SpikeGeneratorGroup(settings.neurons, neuron, (step - 1) * dt, clock=clock)
     arrivals = brian2.Synapses(afferents, neurons, on_pre="v_post += jump", clock=clock, namespace={"jump": jump})
-    arrivals.pre.order = 1
+    arrivals.pre.when, arrivals.pre.order = "groups", 2  # of the step after that in which they are generated
     arrivals.connect(j="i")
     neurons.variables["v"].set_value(state["neurons"]["v"][0])
     neurons.variables["lastspike"].set_value(state["neurons"]["lastspike"][0])
@@ -98,7 +99,7 @@ def plain_quadratic(s, state, signal, clock):
         "dv/dt = (v**2 + eta + input)/tau : 1 (unless refractory)\neta : 1\ninput : 1 (linked)",
         threshold="v >= 100",
         reset="v = -100",
-        refractory=2 * s.tau / 100 * brian2.ms,
+        refractory=(2 * s.tau / 100 + s.dt) * brian2.ms,
         **common,
     )
     neurons.eta = eta
@@ -117,19 +118,19 @@ def plain_leaky(s, state, signal, clock):
         "dv/dt = -v/tau + now/C : volt (unless refractory)\nnow = I(t, 0) : amp (constant over dt)",
         threshold="v >= theta",
         reset="v = reset",
-        refractory=s.refractory * ms,
+        refractory=(s.refractory + s.dt) * ms,
         method="exact",
         clock=clock,
         namespace={**names, "reset": s.reset * mV},
     )
-    model = made("leaky")
-    source, target = model.connections(POINTS[:1])
+    source, target = brunel.connections(s, POINTS[:1], seed=5)
     kinds = []
     for kind, weight in ((source < 80, s.weight * mV), (source >= 80, -s.inhibition * s.weight * mV)):
         synapses = brian2.Synapses(
-            neurons, neurons, on_pre="v_post += w", delay=s.delay * ms, clock=clock, namespace={"w": weight}
+            neurons, neurons, on_pre="v_post += w", delay=(s.delay - s.dt) * ms, clock=clock, namespace={"w": weight}
         )
         synapses.connect(i=source[kind], j=target[kind])
+        synapses.pre.when, synapses.pre.order = "groups", 1
         kinds.append(synapses)
     return neurons, s.afferent_weight * mV, kinds
 
@@ -191,8 +192,8 @@ def test_columns_in_one_batch_are_what_each_is_alone(kind):
 
 
 def test_other_seeds_and_places_are_other_networks():
-    places = [made("leaky").connections(POINTS[[i]])[0] for i in (0, 1)]
-    other = LeakyNeurons(LEAKY, seed=6).connections(POINTS[:1])[0]
+    places = [brunel.connections(LEAKY, POINTS[[i]], seed=5)[0] for i in (0, 1)]
+    other = brunel.connections(LEAKY, POINTS[:1], seed=6)[0]
     assert not np.array_equal(places[0], places[1])
     assert not np.array_equal(places[0], other)
 
@@ -226,7 +227,7 @@ def test_before_the_start_nobody_has_fired():
     [
         (0.03, 1e-3, 10, "dt 0.03 ms does not divide the 0.1 ms of a sample, of which a window of 1 ms has 10"),
         (0.03, 1e-3, 10, "expected 0.1 ms or a whole fraction of it, such as 0.025 ms"),
-        (0.1, 1e-3, 20, "does not divide the 0.05 ms"),
+        (0.05, 1e-3, 40, "does not divide the 0.025 ms"),
     ],
 )
 def test_steps_have_to_divide_samples(dt, window, samples, message):

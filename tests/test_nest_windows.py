@@ -17,8 +17,11 @@ from adapters import nest_windows, seeds
 from adapters.nest_windows import load
 from adapters.spikes import Spikes
 from adapters.wiring import CouplingError
-from participants.neural.leaky_nest import Leaky, LeakyNeurons
-from participants.neural.spiking_nest import Quadratic, QuadraticNeurons
+from participants.neural import brunel
+from participants.neural.brunel import Leaky
+from participants.neural.leaky_nest import LeakyNeurons
+from participants.neural.quadratic import Quadratic
+from participants.neural.spiking_nest import QuadraticNeurons
 
 nest = load()
 STEP = 1e-4  # s
@@ -57,7 +60,7 @@ def ordered(fired):
     return fired[np.lexsort(fired.T)]
 
 
-def plain(settings, model, inputs):
+def plain(settings, seed, inputs):
     """Return who fires in the same network of leaky neurons, written in plain PyNEST, in one run.
 
     A value of a step current acts from the second step on. So the current has to begin with two steps of zero.
@@ -65,8 +68,8 @@ def plain(settings, model, inputs):
     current, (row, neuron, step) = inputs
     s, (rows, steps) = settings, current.shape
     assert not current[:, :2].any()
-    chance = [seeds.generator(point, model.seed).random(s.neurons) for point in POINTS[:rows]]
-    source, target = model.connections(POINTS[:rows])
+    chance = [seeds.generator(point, seed).random(s.neurons) for point in POINTS[:rows]]
+    source, target = brunel.connections(settings, POINTS[:rows], seed)
     nest.ResetKernel()
     nest.resolution = 0.1
     cells = nest.Create("iaf_psc_delta", rows * s.neurons, params={"E_L": 0.0, "tau_m": 20.0, "C_m": 250.0})
@@ -100,7 +103,7 @@ def one_run():
     settings = Leaky(**SMALL)
     inputs = driven(600, settings.neurons, rows=2)
     inputs[0][:, :2] = 0.0
-    return inputs, plain(settings, LeakyNeurons(settings, seed=5), inputs)
+    return inputs, plain(settings, 5, inputs)
 
 
 @pytest.mark.parametrize("steps_each", [1, 10, 600])

@@ -2,16 +2,9 @@
 
     tau dv_j/dt = v_j^2 + eta_j + J tau r + I,    j = 1 ... N
 
-v_j potential, a neuron fires where it grows beyond all bounds and comes back from minus infinity; eta_j current into
-neuron j, quantiles of a Lorentzian distribution around eta with half width Delta; J recurrent weight, all to all; tau
-membrane time constant; r rate of the population over the last synaptic time, which holds for the next; I input. For N
-to infinity and the synaptic time to zero
-
-    tau dr/dt = Delta / (pi tau) + 2 r v,    tau dv/dt = v^2 + eta + J tau r + I - (pi tau r)^2
-
-is exact (Montbrio, Pazo & Roxin, Phys. Rev. X 5, 021028 (2015)). As there, infinity is v_peak: a spike is tau / v_peak
-early, which is made up for where the synaptic time is as long. The same network as in Brian2
-(participants/neural/spiking.py), where synapses show the rate by a current that decays in the synaptic time.
+The neurons of participants/neural/quadratic.py, where the symbols and the mean field are told. r is the mean over a
+synaptic time, which holds for the next; in Brian2 (participants/neural/spiking.py) synapses show it by a current that
+decays.
 
 NEST's izhikevich neuron is this neuron, V = (25 ms / tau) v - 62.5 mV, in forward Euler steps. It is not refractory for
 the 2 tau / v_peak from v_peak to infinity and from minus infinity to -v_peak. But it has a recovery variable:
@@ -23,85 +16,47 @@ and q is such that v loses just that time on its way back from -v_peak.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from adapters import nest_windows, seeds
+from adapters import nest_windows, populations
 from adapters.participant import micro_participant
 from adapters.wiring import CouplingError
-from scalebridge.fields import Field
-from scalebridge.settings import setting
+from participants.neural import quadratic
 
 Array = NDArray[np.float64]
 
-CONTROLS = {
-    "current": Field("1", per="window", optional=True, help="input I, constant over each part of a window"),
-    "stimulus": Field("1", per="window", optional=True, help="more of it"),
-    "spikes": Field("1", per="spikes", optional=True, help="afferent spikes, at their targets"),
-}
-OBSERVABLES = {"spikes": Field("1", per="spikes", help="who fired when")}
-
-LONGEST = 0.5  # step in units of tau / v_peak
 NEAR = 0.01  # to zero, v / v_peak at which steps have become short
-
-
-@dataclass(frozen=True)
-class Quadratic(nest_windows.Simulation):
-    """Quadratic integrate-and-fire neurons, all to all, and how they start."""
-
-    neurons: int = setting(10000, "number of neurons of each population", minimum=1)
-    tau: float = setting("10 ms", "membrane time constant", above=0)
-    synaptic_time: float = setting("0.1 ms", "time over which synapses take a mean, whole time steps", above=0)
-    eta: float = setting(-5.0, "mean current into the neurons")
-    delta: float = setting(1.0, "half width of the distribution of currents", minimum=0)
-    J: float = setting(15.0, "recurrent weight")
-    afferent_weight: float = setting(0.15, "jump of the potential by an afferent spike")
-    v_peak: float = setting(100.0, "potential that stands for infinity", above=0)
-    initial_rate: float = setting("8.1134 Hz", "rate at the start", minimum=0)
-    dt: float = setting("0.01 ms", "time step; the samples of a window are whole numbers of it", above=0)
 
 
 class QuadraticNeurons(nest_windows.Populations):
     """Quadratic integrate-and-fire neurons: the potential has no unit."""
 
-    Settings = Quadratic
-    controls = CONTROLS
-    observables = OBSERVABLES
+    Settings = quadratic.Quadratic
+    controls = quadratic.CONTROLS
+    observables = quadratic.OBSERVABLES
     time_scales = ("tau", "synaptic_time")
 
-    def __init__(self, settings: Quadratic, seed: int) -> None:
+    def __init__(self, settings: quadratic.Quadratic, seed: int) -> None:
         super().__init__(settings, seed)
-        s = settings
-        self.step = s.dt * s.v_peak / s.tau
-        if self.step > LONGEST:
-            raise CouplingError(
-                f"dt {s.dt:g} ms is too long for neurons that pass v_peak {s.v_peak:g} within tau / v_peak; expected "
-                f"at most half of that, {LONGEST * s.tau / s.v_peak:g} ms"
-            )
-        self.hold = round(s.synaptic_time / s.dt)
-        if abs(s.synaptic_time / s.dt - self.hold) > nest_windows.TOLERANCE or not self.hold:
-            raise CouplingError(f"synaptic_time {s.synaptic_time:g} ms is no whole number of steps of dt {s.dt:g} ms")
+        quadratic.check(settings)
+        time, dt = settings.synaptic_time, settings.dt
+        self.hold = round(time / dt)
+        if abs(time / dt - self.hold) > populations.TOLERANCE or not self.hold:
+            raise CouplingError(f"synaptic_time {time:g} ms is no whole number of steps of dt {dt:g} ms")
+        self.step = dt * settings.v_peak / settings.tau
         self.way_back = way_back(self.step)
-        quantile = np.linspace(-1, 1, s.neurons + 2)[1:-1]
-        self.eta = s.eta + s.delta * np.tan(np.pi / 2 * quantile)
 
     def build(self, kernel: nest_windows.Kernel, points: Array, drive: Array) -> nest_windows.Circuit:
-        """Return neurons that are stationary at the rate of the settings, independently of each other.
-
-        With a = eta_j + J tau r + I they rest at -sqrt(-a) where a < 0; else they have the density of the times that
-        they spend at each potential, a Lorentzian of half width sqrt(a). Who has been at v_peak is on its way back.
-        """
+        """Return neurons that fire at the rate of the settings; who has been at v_peak is on its way back."""
         s, n = self.settings, len(points)
-        chance = np.stack([seeds.generator(point, self.seed).random(s.neurons) for point in points])
-        a = self.eta + s.J * s.tau / 1e3 * s.initial_rate + drive[:, None]
-        v = np.where(a < 0, -1, np.tan(np.pi * (chance - 0.5))) * np.sqrt(np.abs(a)) / s.v_peak
+        a, v = quadratic.stationary(s, points, drive, self.seed)
+        v /= s.v_peak
         since = (1 - 1 / np.where(v < 1, np.minimum(v, -1e-9), v)) / self.step  # steps since it was at v_peak
         at = np.minimum(since, len(self.way_back) - 1).astype(np.int64)
         back = (a > 0) & (since < len(self.way_back)) & ((v < 0) | (v >= 1))
-        v, u = (np.where(back, values[at], rest) for values, rest in zip(self.way_back.T, (v, 0), strict=True))
+        v, u = np.where(back, self.way_back[at, 0], v), np.where(back, self.way_back[at, 1], 0.0)
         self.rate, self.fired = np.full(n, s.initial_rate), np.zeros(n)  # [Hz], and spikes since it was taken
         mV = 25 / s.tau  # of V for v = 1
         peak, kick = mV * s.v_peak, mV / s.tau * s.v_peak**2
@@ -113,7 +68,7 @@ class QuadraticNeurons(nest_windows.Populations):
             "V_th": peak - 62.5,
         }
         neurons = kernel.nest.Create("izhikevich", n * s.neurons, params=form)
-        neurons.I_e = (16.25 + mV / s.tau * np.tile(self.eta, n)).tolist()
+        neurons.I_e = (16.25 + mV / s.tau * np.tile(quadratic.currents(s), n)).tolist()
         return nest_windows.Circuit(neurons, {"V_m": peak * v - 62.5, "U_m": kick * u}, mV * s.afferent_weight)
 
     def advance(self, kernel: nest_windows.Kernel, drive: Array) -> tuple[Array, Array]:
