@@ -181,6 +181,7 @@ class Ensemble:
             rows=self.rows,
             explicit=self.coupling.wiring.explicit,
             windows=self.coupling.windows,
+            end=self.coupling.end if math.isfinite(self.coupling.end) else None,
             plain=innermost(self.scaled),
             scaled=partial(scaled, case),
             remember=self.coupling.remember,

@@ -41,7 +41,7 @@ def setting(
     maximum: float | None = None,
     above: float | None = None,
     choices: Sequence[str] = (),
-    file: bool = False,
+    file: bool | str = False,
 ) -> Any:
     """Declare one setting of a participant.
 
@@ -55,7 +55,8 @@ def setting(
     above : lower bound that is itself not allowed.
     choices : the texts that are allowed.
     file : the text names a file, relative to the folder of the case, which is an input of the run; "" for none. That of
-        a strategy has to be there; a participant may know other texts too, and gets the whole path where there is one.
+        a strategy has to be there, unless this is "optional"; a participant may know other texts too, and gets the
+        whole path where there is one.
     """
     value = tuple(default) if isinstance(default, list) else default
     if isinstance(value, tuple):

@@ -49,6 +49,7 @@ class Context:
     outermost : whether no other strategy is around this one; only then do all ranks ask at the same time for all rows.
     explicit : whether no time window is iterated.
     windows : number of time windows of the run; None where that is not known.
+    end : when the run ends [s]; None where that is not known.
     plain : the micro model without scaling maps.
     scaled : gives another micro model the scaling maps of the case.
     remember : ``remember(name, thing)`` makes a thing with `save()` and `restore(value)` part of the checkpoints, and
@@ -62,6 +63,7 @@ class Context:
     outermost: bool = True
     explicit: bool = False
     windows: int | None = None
+    end: float | None = None
     plain: MicroModel | None = None
     scaled: Callable[[MicroModel], MicroModel] = _as_it_is
     remember: Callable[[str, Keepable], None] = _forget

@@ -105,18 +105,20 @@ def _nested(schema: Schema, values: Mapping[str, Any]) -> list[tuple[str, Strate
     return [(name, values[name]) for name, entry in schema.items() if entry["type"] == "strategy" and name in values]
 
 
-def files(strategies: Sequence[Strategy], known: Mapping[str, Schema]) -> list[tuple[int, str, str]]:
-    """Return the files that strategies name: the number of the strategy, the setting, and the file as named.
+def files(strategies: Sequence[Strategy], known: Mapping[str, Schema]) -> list[tuple[int, str, str, bool]]:
+    """Return the files that strategies name: number of the strategy, setting, the file as named, whether it is needed.
 
-    Of a strategy that is a setting of another it is ``cheap.surrogate.file``.
+    Of a strategy that is a setting of another the setting is ``cheap.surrogate.file``.
     """
-    found = []
+    found = list[tuple[int, str, str, bool]]()
     for number, strategy in enumerate(strategies):
         ((name, values),) = strategy.items()
-        found += [(number, s, values[s]) for s, entry in known[name].items() if entry.get("file") and values.get(s)]
+        own = {setting: entry["file"] for setting, entry in known[name].items() if entry.get("file")}
+        found += [(number, s, values[s], needed is True) for s, needed in own.items() if values.get(s)]
         for inner, within in _nested(known[name], values):
             deeper = files([within], known)
-            found += [(number, f"{inner}.{next(iter(within))}.{setting}", file) for _, setting, file in deeper]
+            path = f"{inner}.{next(iter(within))}"
+            found += [(number, f"{path}.{setting}", file, needed) for _, setting, file, needed in deeper]
     return found
 
 
@@ -131,11 +133,11 @@ def paths(
 ) -> list[Path]:
     """Return the files that are there, and note those that are not, unless they may be missing."""
     found = []
-    for number, setting, file in files(strategies, description.strategies):
+    for number, setting, file, needed in files(strategies, description.strategies):
         path = Path(os.path.normpath(case.folder / file))
         if path.is_file():
             found.append(path)
-        if path.is_file() or missing:
+        if path.is_file() or missing or not needed:
             continue
         name = next(iter(strategies[number]))
         place = f"{KEY}[{number}].{setting.partition('.')[0]}"

@@ -1,0 +1,179 @@
+"""The strategy that a diagnosis finds right, if what it needs is there; else the micro model itself.
+
+The diagnosis is made when the run starts, with what the case says about the controls, so that all ranks come to the
+same. What was chosen is part of the state.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, cast
+
+import numpy as np
+
+from adapters.micro import Array, MicroModel, State, Values
+from adapters.strategies import registry
+from adapters.strategies.protocol import Around, Context, Report
+from adapters.wiring import CouplingError
+from scalebridge.settings import setting
+from scalebridge.strategies import CONCURRENT
+
+CHOICES = (CONCURRENT, "tabulated", "surrogate", "adaptive", "clustered")  # by their numbers in the state
+MADE_BY = {"tabulated": "scalebridge tabulate", "surrogate": "scalebridge train", "adaptive": "scalebridge train"}
+
+
+@dataclass(frozen=True)
+class AutoSettings:
+    """What is known of the run, and what there may be to choose from."""
+
+    box: tuple[str, ...] = setting((), "ranges of the controls: 'NAME=LOW..HIGH', or 'NAME=HIGH' about zero")
+    recorded: str = setting("", "folder of a run whose controls are the box")
+    time: float = setting(
+        "0 s", "in which the controls cross the box; 0: as recorded, else in the whole run", minimum=0
+    )
+    tolerance: float = setting(0.01, "error that is allowed, as a share of the range of what is seen", above=0)
+    table: str = setting("table.npz", "what `scalebridge tabulate` has made, if it has", file="optional")
+    surrogate: str = setting("surrogate.npz", "what `scalebridge train` has made, if it has", file="optional")
+    ends: int = setting(2, "places to which the path test leads", minimum=1)
+    directions: int = setting(1, "in which the memory is looked at; 0 for each component", minimum=0)
+
+
+class Auto(Around):
+    """What is right, around a micro model.
+
+    State: ``model``, that of what was chosen; choice (n,), its number in CHOICES.
+    """
+
+    name: ClassVar[str] = "auto"
+    Settings: ClassVar[type[AutoSettings]] = AutoSettings
+
+    def __init__(self, model: MicroModel, settings: AutoSettings, context: Context) -> None:
+        super().__init__(model, context)
+        self.settings, self.within = settings, model
+        self.told: Report = {}
+        self._chosen: int | None = None
+        if not settings.box and not settings.recorded:
+            raise CouplingError(
+                "strategy auto: which controls will the micro simulations meet? Say box: ['NAME=LOW..HIGH', ...], or "
+                "recorded: RUN"
+            )
+        context.remember("diagnosis", self)
+
+    def start(self, points: Array, controls: Values) -> State:
+        """Choose, and return the state of what was chosen."""
+        if not self.told:
+            self._choose(points.shape[1])
+        choice = CHOICES.index(str(self.told["used"]))
+        self._use(choice)
+        return {"model": self.model.start(points, controls), "choice": np.full(len(points), choice, dtype=np.int8)}
+
+    def solve(self, state: State, controls: Values, dt: float) -> tuple[State, dict[str, Array]]:
+        """Let what was chosen advance by `dt` [s]."""
+        self._use(_choice(state))
+        inner, observables = self.model.solve(cast(State, state["model"]), controls, dt)
+        return {"model": inner, "choice": state["choice"]}, observables
+
+    def plan(self, state: State) -> State:
+        """Let what was chosen decide for the time window that begins."""
+        self._use(_choice(state))
+        return super().plan(state)
+
+    def report(self, state: State) -> Report:
+        """Return what was chosen, and why."""
+        return self.told
+
+    def save(self) -> Report:
+        """Return what came of the diagnosis, for a checkpoint."""
+        return dict(self.told)
+
+    def restore(self, value: Report) -> None:
+        """Take back what came of it."""
+        self.told = dict(value)
+
+    def _use(self, choice: int) -> None:
+        """Have what was chosen around the micro model."""
+        if choice == self._chosen:
+            return
+        name, self._chosen = CHOICES[choice], choice
+        self.model = self.within
+        if name != CONCURRENT:
+            self.model = registry.layer_of(name, self._layer(name), self.within, self._below())
+
+    def _below(self) -> Context:
+        context = self.context
+        return replace(context, remember=lambda key, thing: context.remember(f"chosen: {key}", thing))
+
+    def _layer(self, name: str) -> dict[str, Any]:
+        """Return the settings of a strategy."""
+        s = self.settings
+        law = {"surrogate": {"file": s.surrogate}}
+        known: dict[str, dict[str, Any]] = {
+            "tabulated": {"file": s.table},
+            "surrogate": law["surrogate"],
+            "adaptive": {"tolerance": s.tolerance, "cheap": law},
+        }
+        return known.get(name, {})
+
+    def _lacks(self, name: str) -> str:
+        """Return what a strategy needs and is not there, "" where it can be used."""
+        file = {"tabulated": self.settings.table, "surrogate": self.settings.surrogate}
+        file["adaptive"] = file["surrogate"]
+        if name != CONCURRENT and name not in registry.STRATEGIES:
+            return f"there is no strategy '{name}'"
+        if name in file and not self.context.file(file[name]).is_file():
+            return f"there is no file '{file[name]}', which {MADE_BY[name]} makes"
+        return ""
+
+    def _choose(self, dimensions: int) -> None:
+        """Make the diagnosis, and choose the first that is right and can be used."""
+        from adapters.strategies.diagnosis.answer import diagnose  # brings much that a description does without
+
+        found = diagnose(self.within, self._asked(dimensions), np.zeros(dimensions), "strategy auto")
+        advice = found.advice()
+        lacking = [(one, self._lacks(one.strategy)) for one in advice]
+        used = next(one for one, lacks in lacking if not lacks)
+        self.told = {
+            "right": advice[0].strategy,
+            "used": used.strategy,
+            "why": used.why,
+            "Deborah number": found.memory.deborah,
+            "error of a table": found.memory.error,
+            "difference of paths after a rest": found.paths.rest,
+            "solves of the diagnosis": found.solves,
+        }
+        lines = found.lines()
+        for one, lacks in lacking[: advice.index(used)]:
+            lines.append(f"{one.strategy} is not used: {lacks}")
+            self.told[f"not {one.strategy}"] = lacks
+        lines.append(f"used: {used.strategy}")
+        if self.context.rows is None or self.context.rows.rank == 0:
+            print("\n".join(lines), flush=True)
+
+    def _asked(self, dimensions: int) -> Any:
+        """Return what the diagnosis is about."""
+        from adapters.strategies import box as boxes
+        from adapters.strategies.diagnosis.asking import ITERATIONS, asking
+
+        s, context = self.settings, self.context
+        recorded = None
+        if s.recorded:
+            run = context.file(s.recorded)
+            box, recorded = boxes.recorded(run, boxes.participant_in(run, self.controls), self.controls)
+        else:
+            box = boxes.parse(s.box, self.controls, dimensions, "strategy auto: box")
+        asked = asking(
+            box,
+            recorded,
+            horizon=(context.end or np.inf, context.windows, None),
+            time=s.time,
+            tolerance=s.tolerance,
+            seed=context.seed,
+            dimensions=dimensions,
+            points=context.rows.total if context.rows is not None else 0,
+            iterations=1 if context.explicit else ITERATIONS,
+        )
+        return replace(asked, ends=s.ends, directions=s.directions)
+
+
+def _choice(state: State) -> int:
+    return int(cast(Array, state["choice"])[0])

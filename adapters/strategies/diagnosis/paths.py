@@ -1,0 +1,189 @@
+"""The path test: do several paths of controls that end at one place lead to the same observables?
+
+Each end is reached straight from rest, from the other side of the box, back from beyond, and round a corner, all in the
+same time. If what is seen differs on arrival, and no longer after a long rest, the memory fades: how much that matters
+is a question of time (`memory`). If it still differs, there is an internal state that stays, as plastic strain does,
+and no function of the controls alone can be right.
+
+The work of an observable on its control along a closed path tells the same: there and back on one line it vanishes for
+every function of the controls; round a triangle, for those that have a potential.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from adapters import seeds
+from adapters.strategies.box import Box
+from adapters.strategies.diagnosis.responses import Array, Probe, Seen, growing, norm, scale
+
+STEPS = 16  # of each path; a multiple of 4
+REST = 100.0  # times as long as the paths
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far one observable depends on the path.
+
+    Attributes
+    ----------
+    arrival, rest : largest difference between paths to one end, on arrival and after a rest, as a share of the range.
+    hysteresis : work there and back on one line, as a share of the range times the way; None without a partner.
+    circulation : work round a triangle, as a share of the work on its sides; None where there is no triangle.
+    partner : the control that does work on it.
+    """
+
+    observable: str
+    arrival: float
+    rest: float
+    hysteresis: float | None = None
+    circulation: float | None = None
+    partner: str = ""
+
+
+@dataclass(frozen=True)
+class PathTest:
+    """What came of the test: for each observable how it depends on the path; how many paths and solves that took."""
+
+    differences: tuple[Difference, ...]
+    paths: int
+    solves: int
+
+    @property
+    def arrival(self) -> float:
+        """The largest difference on arrival."""
+        return max((d.arrival for d in self.differences), default=0.0)
+
+    @property
+    def rest(self) -> float:
+        """The largest difference after a rest."""
+        return max((d.rest for d in self.differences), default=0.0)
+
+
+def path_test(probe: Probe, time: float, seed: int, ends: int = 3) -> PathTest:
+    """Return how what is seen depends on the path.
+
+    Parameters
+    ----------
+    time : in which the controls cross the box [s].
+    ends : how many end points.
+    """
+    before = probe.solves
+    box = probe.box
+    targets = _ends(box, seed, ends)
+    paths = np.concatenate([_to(box, target, seed, k) for k, target in enumerate(targets)])
+    steps = np.full(STEPS, time / STEPS)
+    state, seen = probe.follow(paths, steps)
+    _, rested = probe.hold(state, paths[:, -1], growing(time / STEPS, REST * time, 1.5))
+    arrived = {name: values[:, -1] for name, values in seen.items()}
+    final = {name: values[:, -1] for name, values in rested.items()}
+    work = _work(probe, targets, time)
+    found = []
+    for name in arrived:
+        size = scale(np.concatenate([final[name], seen[name][:1, 0]]))
+        arrival, rest = (_apart(values[name], len(targets)) / size for values in (arrived, final))
+        found.append(Difference(name, arrival, rest, *work.get(name, (None, None, ""))))
+    return PathTest(tuple(found), len(paths), probe.solves - before)
+
+
+def _ends(box: Box, seed: int, count: int) -> Array:
+    """Return end points (count, m): about half way out from rest in every component that varies."""
+    random = np.random.default_rng(seeds.named(seed, "ends of paths"))
+    far = np.where(random.random((count, len(box.axes))) < 0.5, box.low, box.high)
+    nearer = np.where(np.isclose(far, box.rest), np.where(np.isclose(box.low, far), box.high, box.low), far)
+    return box.rest + random.uniform(0.4, 0.7, (count, len(box.axes))) * (nearer - box.rest)
+
+
+def _to(box: Box, end: Array, seed: int, number: int) -> Array:
+    """Return paths (4, STEPS + 1, m) from rest to one end: straight, from the other side, back from beyond, round a
+    corner.
+    """
+    random = np.random.default_rng([seeds.named(seed, "corners of paths"), number])
+    direction = end - box.rest
+    behind, beyond = (box.rest + sign * _room(box, box.rest, sign * direction) * direction for sign in (-1.0, 1.0))
+    corner = box.low + random.random(len(end)) * (box.high - box.low)
+    straight = _line(box.rest, end, STEPS)
+    return np.stack([straight, *(_bent(box.rest, via, end) for via in (behind, beyond, corner))])
+
+
+def _room(box: Box, place: Array, direction: Array) -> float:
+    """Return how often a direction goes from a place to the rim of the box."""
+    rim = np.where(direction > 0, box.high - place, box.low - place)
+    return float(np.divide(rim, direction, out=np.full_like(rim, np.inf), where=direction != 0).min(initial=np.inf))
+
+
+def _line(begin: Array, end: Array, steps: int) -> Array:
+    return begin + np.linspace(0.0, 1.0, steps + 1)[:, None] * (end - begin)
+
+
+def _bent(begin: Array, via: Array, end: Array) -> Array:
+    first, second = _line(begin, via, STEPS // 2), _line(via, end, STEPS // 2)
+    return np.concatenate([first, second[1:]])
+
+
+def _apart(values: Array, ends: int) -> float:
+    """Return the largest distance of values (paths, ...) at one end from those of the straight path."""
+    groups = values.reshape(ends, -1, *values.shape[1:])
+    return float(np.abs(groups - groups[:, :1]).max(initial=0.0))
+
+
+# ---- work along closed paths
+
+
+def _work(probe: Probe, targets: Array, time: float) -> dict[str, tuple[float, float | None, str]]:
+    """Return hysteresis, circulation and partner of each observable that has one."""
+    pairs = partners(probe)
+    if not pairs:
+        return {}
+    box, half = probe.box, STEPS // 2
+    lines = [np.concatenate([_line(box.rest, e, half), _line(e, box.rest, half)[1:]]) for e in targets]
+    triangle = bool(box.free.size > 1 and len(targets) > 1)
+    loops = [*lines, *([_triangle(box.rest, *targets[:2])] if triangle else [])]
+    steps = max(len(loop) for loop in loops) - 1
+    paths = np.stack([np.concatenate([loop, np.repeat(loop[-1:], steps + 1 - len(loop), axis=0)]) for loop in loops])
+    _, seen = probe.follow(paths, np.full(steps, time / half))
+    controls = box.controls(paths)
+    found = {}
+    for observable, control in pairs.items():
+        done, ways = _integrals(seen[observable], controls[control])
+        loop = np.abs(done[: len(lines)]) / np.maximum(ways[: len(lines)], 1e-300)
+        circulation = float(abs(_extrapolated(seen, controls, observable, control)) / ways[-1]) if triangle else None
+        found[observable] = (float(loop.max()), circulation, control)
+    return found
+
+
+def partners(probe: Probe) -> dict[str, str]:
+    """Return for each observable the control of its shape that varies, the first if there are several."""
+    varying = dict.fromkeys(probe.box.axes[i].control for i in probe.box.free)
+    fields = {name: probe.model.controls[name] for name in varying}
+    result = {}
+    for name, field in probe.model.observables.items():
+        fitting = [control for control, one in fields.items() if one.rank == field.rank]
+        if fitting:
+            result[name] = fitting[0]
+    return result
+
+
+def _triangle(a: Array, b: Array, c: Array) -> Array:
+    legs = [_line(a, b, STEPS), _line(b, c, STEPS), _line(c, a, STEPS)]
+    return np.concatenate([legs[0], legs[1][1:], legs[2][1:]])
+
+
+def _integrals(observable: Array, control: Array) -> tuple[Array, Array]:
+    """Return the work (n,) along paths (n, s + 1, ...), and the range of the observable times the way (n,)."""
+    n, s = control.shape[0], control.shape[1] - 1
+    move = np.diff(control, axis=1).reshape(n, s, -1)
+    flat = observable.reshape(n, s + 1, -1)
+    mean = 0.5 * (flat[:, 1:] + flat[:, :-1])
+    done = np.einsum("nsc,nsc->n", mean, move)
+    ways = norm(flat - flat[:, :1], 2).max(axis=1) * norm(move, 2).sum(axis=1)
+    return done, ways
+
+
+def _extrapolated(seen: Seen, controls: dict[str, Array], observable: str, control: str) -> float:
+    """Return the work round the last path, free of the leading error of the trapezoidal rule."""
+    fine, _ = _integrals(seen[observable][-1:], controls[control][-1:])
+    coarse, _ = _integrals(seen[observable][-1:, ::2], controls[control][-1:, ::2])
+    return float((4 * fine - coarse)[0] / 3)
