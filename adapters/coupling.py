@@ -14,7 +14,6 @@ again from what it began with: the functional state in `step.state`, and what wa
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from types import TracebackType
@@ -23,11 +22,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adapters import signals
+from adapters import engine, signals
 from adapters.case import Case
 from adapters.keeping import Keepable, keeper
 from adapters.mesh import CouplingMesh
-from adapters.ranks import Shared, forget_shared_memory
+from adapters.ranks import Shared
 from adapters.record import Clock, Series
 from adapters.restart import Restart
 from adapters.step import Position, Step
@@ -60,7 +59,7 @@ class Coupling:
         self.end, self.windows, self.window_size = self.wiring.horizon()
         self._restart = Restart(case, self.rank, self.ranks)
         known = self._restart.memory
-        self.participant = _open(case, comm, shared and self.ranks > 1, known and known["coupling"])
+        self.participant = engine.connect(case, comm, shared and self.ranks > 1, known and known["coupling"])
         self.meshes: dict[str, CouplingMesh] = {}
         self.checks: dict[str, Check] = {}
         self._clock = Clock(self.participant)
@@ -397,22 +396,3 @@ class Coupling:
             self.case.progress.write(event, **numbers)
         else:
             self.case.progress.note(**numbers)
-
-
-def _open(case: Case[Any], comm: Any, shared: bool, state: Any) -> Any:
-    """Return preCICE's participant, of whichever engine `import precice` finds; with `state`, one that goes on."""
-    try:
-        import precice
-    except ModuleNotFoundError:
-        raise CouplingError(
-            "there is no module named 'precice': start this through 'scalebridge run' or "
-            "'scalebridge exec -- COMMAND', which bring a coupling engine"
-        ) from None
-    mpi = sys.modules.get("mpi4py.MPI")  # the real preCICE brings it
-    if mpi is not None:
-        forget_shared_memory(mpi.COMM_WORLD)
-    rank, size = (0, 1) if comm is None else (comm.rank, comm.size)
-    more = {} if state is None else {"state": state}
-    if not shared:
-        return precice.Participant(case.name, str(case.config), rank, size, **more)
-    return Shared(precice.Participant(case.name, str(case.config), 0, 1, **more) if rank == 0 else None, comm)
