@@ -15,6 +15,7 @@ from typing import Any
 
 FILE_NAME = "strategy.json"
 CONCURRENT = "concurrent"  # the model itself, solved for every point
+OTHER_MODEL = "model"  # another micro model, as the cheap one of an adaptive run
 type Strategy = dict[str, dict[str, Any]]
 type Told = float | int | str
 

@@ -170,26 +170,37 @@ def build(
             case {"neighbours": parameters}:
                 result.append(Neighbours(**parameters))
             case {"model": parameters}:
-                result.append(OtherModel(_other(parameters, model, seed, scaled)))
+                result.append(OtherModel(other(parameters, model, seed, scaled, "on-failure: model")))
     return result
 
 
-def _other(
-    parameters: Mapping[str, Any], model: MicroModel, seed: int, scaled: Callable[[MicroModel], MicroModel]
+def other(
+    parameters: Mapping[str, Any],
+    model: MicroModel,
+    seed: int,
+    scaled: Callable[[MicroModel], MicroModel],
+    told: str,
 ) -> MicroModel:
+    """Return another model, with scaling maps, that fits in the place of `model`. Raises CouplingError.
+
+    Parameters
+    ----------
+    parameters : module to run, name of the model in it, and its settings as plain values.
+    told : who wants it, for the message.
+    """
     try:
         found = models.find(parameters["run"], parameters["model"])
     except models.ModelError as error:
-        raise CouplingError(f"on-failure: model: {error}") from error
-    other = scaled(found(typed.build(found.Settings, parameters["settings"], plain=True), seed))
+        raise CouplingError(f"{told}: {error}") from error
+    made = scaled(found(typed.build(found.Settings, parameters["settings"], plain=True), seed))
     for what in ("controls", "observables"):
         wanted, there = (
             {name: (field.unit, field.rank, field.symmetric) for name, field in getattr(one, what).items()}
-            for one in (model, other)
+            for one in (model, made)
         )
         if wanted != there:
             raise CouplingError(
-                f"on-failure: model: the {what} of '{parameters['run']}' are {', '.join(there)}, which does not fit "
+                f"{told}: the {what} of '{parameters['run']}' are {', '.join(there)}, which does not fit "
                 f"those that it is to stand in for, {', '.join(wanted)}: names, units and shapes have to be the same"
             )
-    return other
+    return made

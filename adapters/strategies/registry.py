@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from adapters.strategies.protocol import Context, Layer, Strategy
 
 STRATEGIES: dict[str, str] = {  # name: "module:class"
+    "adaptive": "adapters.strategies.adaptive:Adaptive",
     "auto": "adapters.strategies.auto:Auto",
     "surrogate": "adapters.strategies.surrogate:Surrogate",
     "tabulated": "adapters.strategies.tabulated:Tabulated",

@@ -1,0 +1,68 @@
+"""The cheap model of an adaptive run: another strategy around the same model, or another micro model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Protocol, cast, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adapters.micro import Array, MicroModel, State, Values
+from adapters.strategies import registry
+from adapters.strategies.protocol import Context
+from adapters.wiring import CouplingError
+from scalebridge.strategies import CONCURRENT, OTHER_MODEL
+
+
+@runtime_checkable
+class Doubting(Protocol):
+    """A model that says how wrong it may be."""
+
+    def uncertainty(self, state: State, controls: Values) -> dict[str, Array]:
+        """Return the estimated errors (n, ...) of the observables at the end of a step that led to `state`.
+
+        Infinite where nothing is known of them.
+        """
+        ...
+
+
+def build(given: Mapping[str, Mapping[str, Any]] | str, model: MicroModel, context: Context) -> MicroModel:
+    """Return the cheap model that stands in for `model`.
+
+    Parameters
+    ----------
+    given : the name of a strategy, or name and settings; ``model`` for another micro model.
+
+    Raises
+    ------
+    CouplingError, ConfigurationError
+        If there is none, or it does not fit.
+    """
+    name, settings = (given, {}) if isinstance(given, str) else next(iter(given.items()))
+    within = replace(context, remember=lambda key, thing: context.remember(f"cheap {name}: {key}", thing))
+    if name == CONCURRENT:
+        raise CouplingError("adaptive: cheap: the model itself is not cheap; name another strategy, or a model")
+    if name == OTHER_MODEL:
+        from adapters.failing import policies  # a description does without
+
+        return policies.other(settings, model, context.seed, context.scaled, "adaptive: cheap: model")
+    return registry.layer_of(name, settings, model, within)
+
+
+def stated(cheap: MicroModel, state: State, controls: Values, names: tuple[str, ...]) -> NDArray[np.float64] | None:
+    """Return what a model says of its errors (n, o), of tensors the norm; None if it says nothing."""
+    if not isinstance(cheap, Doubting):
+        return None
+    told = cheap.uncertainty(state, controls)
+    return np.stack([norm(told[name]) for name in names], axis=1)
+
+
+def norm(values: Any) -> NDArray[np.float64]:
+    """Return the Euclidean norm (n,) of values (n, ...)."""
+    array = np.asarray(values, dtype=np.float64)
+    return cast(
+        "NDArray[np.float64]", np.sqrt((array.reshape(len(array), math.prod(array.shape[1:])) ** 2).sum(axis=1))
+    )
