@@ -266,7 +266,8 @@ def test_files_that_hold_something_else_are_passed_over(folder, name, content):
 
 
 @pytest.mark.parametrize(
-    "key", ["participants", "checks", "engine", "versions", "platform", "overrides", "wall", "status", "ended"]
+    "key",
+    ["participants", "checks", "engine", "versions", "platform", "overrides", "wall", "status", "ended", "time_scales"],
 )
 @pytest.mark.parametrize(
     "value", [None, 7, "text", [], [1], {}, {"Macro": 3}, {"Macro": {"wall": "x", "settings": 4, "status": "?"}}]
@@ -275,6 +276,17 @@ def test_a_summary_with_values_of_another_kind(folder, key, value):
     told = json.loads((folder / "summary.json").read_text())
     (folder / "summary.json").write_text(json.dumps(told | {key: value}))
     read(page.page(Source(folder)))
+
+
+def test_windows_and_how_fast_things_happen(folder):
+    told = json.loads((folder / "summary.json").read_text())
+    scales = [
+        {"window": 1e-3, "shortest": {"participant": "Column", "setting": "tau<b>", "seconds": 1e-2}, "sampled": None}
+    ]
+    broken = [{"window": "x", "shortest": {"participant": "a", "setting": "b", "seconds": 0}, "sampled": None}, 3]
+    (folder / "summary.json").write_text(json.dumps(told | {"time_scales": [*broken, *scales]}))
+    text = read(page.page(Source(folder))).text()
+    assert "time window 1 ms = 0.1 of the shortest time scale (tau<b> of Column, 10 ms)" in text
 
 
 def test_links_do_not_lead_out_of_the_run(folder, tmp_path):

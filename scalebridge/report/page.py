@@ -9,11 +9,13 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import scalebridge
+from scalebridge.cases.timescales import Separation
 from scalebridge.report import convergence, details, graph, overview, pictures, results, timeline
 from scalebridge.report.html import Markup, join, raw, tag
 from scalebridge.report.source import Source
@@ -54,7 +56,7 @@ def page(source: Source) -> str:
     sections = [
         Section("checks", "Checks", [overview.checks(source)]),
         Section("pictures", "Pictures", pictures.section(source), "grid"),
-        Section("coupling", "Coupling", [_graph(source)]),
+        Section("coupling", "Coupling", [_graph(source), *_separations(source)]),
         Section("convergence", "Convergence", convergence.section(source), "grid"),
         Section("strategies", "Strategies", details.strategies(source), "cards"),
         Section("time", "Who computed, who waited", _time(source)),
@@ -107,6 +109,16 @@ def _graph(source: Source) -> Markup | None:
     if source.configuration is None:
         return None
     return graph.draw(source.configuration, {m.name: details.program(m.entry) for m in source.members})
+
+
+def _separations(source: Source) -> list[Markup]:
+    """Return how the time windows compare with how fast things happen, where participants say it."""
+    found = []
+    scales = (source.summary or {}).get("time_scales")
+    for told in scales if isinstance(scales, list) else ():
+        with suppress(TypeError, KeyError, ValueError, ArithmeticError):  # not what a run has written
+            found.append(tag("p", str(Separation.from_json(told))))
+    return found
 
 
 def _time(source: Source) -> list[Markup | None]:
