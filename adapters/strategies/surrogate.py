@@ -23,15 +23,36 @@ if TYPE_CHECKING:
     from adapters.strategies.learned.trained import Trained
 
 
+FORMS = ("auto", "potential", "internal", "monotone")
+
+
 @dataclass(frozen=True)
 class SurrogateSettings:
-    """Which law, and what to do where it knows nothing."""
+    """Which law, what to do where it knows nothing, and how `scalebridge train` makes it."""
 
     file: str = setting("surrogate.npz", "what `scalebridge train` has made", file=True)
     outside: str = setting(
         "error", "what a question outside of what it was trained on is", choices=("error", "extrapolate")
     )
     confidence: float = setting(0.95, "share of errors that stay below their estimate", above=0, maximum=0.999)
+    form: str = setting(
+        "auto", "form of the law; auto: what fits the fields and the memory of the model", choices=FORMS
+    )
+    box: tuple[str, ...] = setting([], "ranges of the controls to train on: 'NAME=LOW..HIGH'")
+    bounds: tuple[str, ...] = setting([], "what scalars can be, for a monotone law: 'NAME=LOW..HIGH'")
+    paths: int = setting(160, "random paths; of recorded runs, points at most", minimum=7)
+    steps: int = setting(24, "steps of each path", minimum=2)
+    dt: float = setting("0 s", "length of a step; 0 for that of the time windows of the case", minimum=0)
+    members: int = setting(4, "laws in the ensemble", minimum=1)
+    iterations: int = setting(400, "iterations to fit each of them", minimum=1)
+    elements: int = setting(12, "elements that flow, of an internal form", minimum=1)
+    width: int = setting(
+        -1, "units in hidden layers of energies; -1: 16 of a potential, 0 of an internal form", minimum=-1
+    )
+    ramps: int = setting(24, "ramps of a monotone law", minimum=1)
+    isotropic: bool = setting(False, "whether only invariants of a tensor matter")
+    convex: bool = setting(True, "whether the energy is convex")
+    batch: int = setting(16, "paths that are solved together", minimum=1)
 
 
 class Surrogate(Around):
@@ -93,12 +114,10 @@ class Surrogate(Around):
         for name, error in self.law.held_out.items():
             found[f"held-out error of {name}"] = error
         found["steps outside of the box"] = int(self.context.total(float(cast(Array, state["outside"]).sum())))
-        estimates = self.uncertainty(state, {})
-        for name, values in estimates.items():
-            unit = self.observables[name].unit
-            found[f"largest estimated error of {name} at the end [{unit}]"] = self.context.largest(
-                float(values.max(initial=0))
-            )
+        for name, values in self.uncertainty(state, {}).items():
+            largest = float(np.where(np.isfinite(values), values, 0).max(initial=0))
+            key = f"largest estimated error of {name} at the end, inside of it [{self.observables[name].unit}]"
+            found[key] = self.context.largest(largest)
         return found
 
     @cached_property
@@ -144,7 +163,10 @@ def _loaded(model: MicroModel, settings: SurrogateSettings, context: Context) ->
         raise CouplingError(f"surrogate: {error}") from error
     driving = {name: field for name, field in model.controls.items() if not field.optional}
     about: dict[str, Any] = provenance.of(model)
-    if wrong := law.misfit(driving, model.observables, about):
+    wrong = law.misfit(driving, model.observables, about)
+    if settings.form not in ("auto", law.name):
+        wrong.insert(0, f"its form is {law.name}, the case asks for {settings.form}")
+    if wrong:
         raise CouplingError(f"surrogate: {path} does not fit the case: {'; '.join(wrong)}. Train it again")
     held_out = min((len(c.scores) for c in law.calibrations.values()), default=0)
     if held_out < (needed := fewest(settings.confidence)):

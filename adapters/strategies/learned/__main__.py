@@ -9,6 +9,7 @@ exit status:
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
 import time
 from collections.abc import Sequence
@@ -20,8 +21,11 @@ from adapters.strategies.learned.calibration import fewest
 from adapters.strategies.learned.roles import RoleError
 from adapters.strategies.learned.samples import SampleError
 from adapters.strategies.learned.trained import Trained, TrainedError
-from adapters.strategies.learned.training import AUTO, TrainingError, Wanted, train
+from adapters.strategies.learned.training import TrainingError, Wanted, train
 from adapters.strategies.meter import Meter
+from adapters.strategies.surrogate import SurrogateSettings
+from adapters.wiring import CouplingError
+from scalebridge import settings as typed
 from scalebridge.findings import ConfigurationError
 from scalebridge.handout import Handout
 from scalebridge.interruption import Interrupted, interruptible
@@ -42,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConfigurationError as error:
         for finding in error.findings:
             print(f"scalebridge: {finding}", file=sys.stderr)
-    except (RoleError, TrainingError, TrainedError, models.ModelError) as error:
+    except (RoleError, TrainingError, TrainedError, CouplingError, models.ModelError) as error:
         print(f"scalebridge: {error}", file=sys.stderr)
     except SampleError as error:
         print(f"scalebridge: {error}", file=sys.stderr)
@@ -59,35 +63,21 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    default = Wanted()
     parser.add_argument("--handout", metavar="FILE", type=Path, required=True, help="what the hub hands out")
     parser.add_argument("--model", metavar="NAME", required=True, help="class of the micro model")
     parser.add_argument("--out", metavar="FILE", type=Path, required=True, help="what is written")
-    parser.add_argument("--form", default=AUTO, help="potential, internal, monotone or auto")
-    parser.add_argument("--box", metavar="NAME=RANGE", action="append", default=[], help="of a control")
-    parser.add_argument("--bounds", metavar="NAME=RANGE", action="append", default=[], help="of a scalar observable")
     parser.add_argument("--recorded", metavar="RUN", type=Path, action="append", default=[], help="folder of a run")
-    for name in ("paths", "steps", "members", "iterations", "elements", "ramps"):
-        parser.add_argument(f"--{name}", type=int, default=getattr(default, name))
-    parser.add_argument("--width", type=int, default=default.width)
-    parser.add_argument("--isotropic", action="store_true")
-    parser.add_argument("--not-convex", action="store_true")
     return parser
 
 
 def _train(given: argparse.Namespace) -> None:
     handout = Handout.load(given.handout)
-    asked = Asked.of(handout, given.model, given.box, given.bounds, bool(given.recorded))
-    wanted = Wanted(
-        form=given.form,
-        **{name: getattr(given, name) for name in ("paths", "steps", "members", "iterations", "elements", "ramps")},
-        dt=asked.dt,
-        width=given.width,
-        isotropic=given.isotropic,
-        convex=not given.not_convex,
-        bounds=asked.bounds,
-        seed=handout.seed,
-    )
+    ((_, values),) = handout.strategy[0].items()
+    settings = typed.build(SurrogateSettings, values, plain=True)
+    asked = Asked.of(handout, given.model, settings, bool(given.recorded))
+    same = [f.name for f in dataclasses.fields(Wanted) if f.name not in ("dt", "bounds", "seed")]
+    chosen = {name: getattr(settings, name) for name in same}
+    wanted = Wanted(**chosen, dt=asked.dt, bounds=asked.bounds, seed=handout.seed)
     work = given.out.with_name(f"{given.out.stem}.samples.npz")
     runs = [(run, handout.participant) for run in given.recorded]
     begun = time.perf_counter()

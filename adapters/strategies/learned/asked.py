@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from adapters import tensors
 from adapters.failing import models
 from adapters.micro import Array, MicroModel
 from adapters.scaling import config as scaling_config
 from adapters.scaling.model import ScaledModel
-from adapters.strategies.learned.space import RANGE, Space
+from adapters.strategies import box
+from adapters.strategies.learned.space import Space
+from adapters.strategies.surrogate import SurrogateSettings
 from scalebridge import settings as typed
 from scalebridge.embedded import config as coupling_config
-from scalebridge.findings import Findings
+from scalebridge.findings import ConfigurationError, Findings
 from scalebridge.handout import Handout
 from scalebridge.units import UnitError, convert
 
@@ -27,7 +27,7 @@ class Asked:
     Attributes
     ----------
     model : with its scaling maps.
-    box : (2, s), empty where recorded runs have one.
+    box : (2, s), nothing where recorded runs have one.
     bounds : lowest and highest of scalar observables, in their units.
     dt : length of a time window [s].
     told : the model in words.
@@ -41,7 +41,7 @@ class Asked:
     told: str
 
     @classmethod
-    def of(cls, handout: Handout, name: str, box: Sequence[str], bounds: Sequence[str], recorded: bool) -> Asked:
+    def of(cls, handout: Handout, name: str, settings: SurrogateSettings, recorded: bool) -> Asked:
         """Return what is asked. Raises ConfigurationError, ModelError."""
         kind = models.find(handout.module, name)
         configuration = coupling_config.load(handout.precice_config)
@@ -53,22 +53,24 @@ class Asked:
             model = ScaledModel(model, scaling_config.load(handout.scaling).of(reads, writes), handout.seed)
         space = Space({n: f for n, f in model.controls.items() if not f.optional}, dimensions)
         findings = Findings("scalebridge train")
-        if recorded and box:
-            findings.add(None, "--box", "recorded runs have a box of their own", fix="Remove --box or --recorded")
-        size = len(space.vector({n: np.zeros((dimensions,) * f.rank) for n, f in space.fields.items()}))
-        found = np.zeros((2, size)) if recorded else space.box(box, findings)
-        limits = _bounds(model, bounds, findings)
-        findings.raise_if_any()
+        bounds = _bounds(model, settings.bounds, findings)
         windows = [s.time_window_size for s in configuration.schemes if handout.participant in s.participants]
-        dt = next((size for size in windows if size), 1.0)
-        return cls(model, space, found, limits, dt, f"{kind.__name__} of {kind.__module__}")
+        given = box.of_fields(space.fields, dimensions)
+        if not recorded:
+            try:
+                given = box.parse(settings.box, space.fields, dimensions, "--box")
+            except ConfigurationError as error:
+                findings.found += error.findings
+        findings.raise_if_any()
+        dt = settings.dt or next((size for size in windows if size), 1.0)
+        return cls(model, space, space.ends(given), bounds, dt, f"{kind.__name__} of {kind.__module__}")
 
 
 def _bounds(model: MicroModel, texts: Sequence[str], findings: Findings) -> dict[str, tuple[float, float]]:
     found = {}
     for text in texts:
         name, _, value = text.partition("=")
-        low, two, high = value.partition(RANGE)
+        low, two, high = value.partition("..")
         field = model.observables.get(name)
         if field is None or field.rank:
             candidates = [n for n, f in model.observables.items() if not f.rank]

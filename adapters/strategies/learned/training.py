@@ -48,7 +48,7 @@ class Wanted:
     members : size of the ensemble.
     iterations : of L-BFGS for each member.
     elements : that flow, of an internal form.
-    width : units in each hidden layer of an energy; by default 16 of a potential and 0 of an internal form.
+    width : units in each hidden layer of an energy; -1: 16 of a potential and 0 of an internal form.
     ramps : of a monotone law.
     isotropic, convex : what else is known of a material.
     bounds : lowest and highest of scalars, in their units.
@@ -62,7 +62,7 @@ class Wanted:
     members: int = 4
     iterations: int = 400
     elements: int = 12
-    width: int | None = None
+    width: int = -1
     ramps: int = 24
     isotropic: bool = False
     convex: bool = True
@@ -108,8 +108,7 @@ def train(
         found = [_sampled(model, space, box, wanted, probed.slow, store, told)]
     if (lost := sum(len(one.lost) for one in found)) > 0:
         told(f"{lost} paths on which the micro model failed are left out", 1, 1)
-    width = wanted.width if wanted.width is not None else WIDTHS.get(name, 0)
-    wanted = replace(wanted, width=width)
+    wanted = replace(wanted, width=wanted.width if wanted.width >= 0 else WIDTHS.get(name, 0))
     law = _law(name, model, space, box, wanted, probed, found)
     about = {"model": about, "wanted": _plain(wanted), "sampled": sampling, "scalebridge": scalebridge.__version__}
     about |= {"numpy": np.__version__, "history": probed.history, "rate": probed.rate}
@@ -158,7 +157,7 @@ def _law(
     ((control, field),) = space.fields.items()
     elements = wanted.elements if name == "internal" else 0
     architecture = Architecture(
-        field.rank, space.dimensions, wanted.width or 0, elements, probed.slow, wanted.convex, wanted.isotropic
+        field.rank, space.dimensions, wanted.width, elements, probed.slow, wanted.convex, wanted.isotropic
     )
     conjugate = values[probed.roles.named(roles.CONJUGATE)]
     scales = [float(np.sqrt((calibration.size(v, 1) ** 2).mean())) for v in (values[control], conjugate)]
