@@ -1,0 +1,342 @@
+"""Representatives of points that are alike are solved, and what they show is copied to the others.
+
+Who represents whom is planned before each time window, from what the points of all ranks have been through until then,
+and stays so while the window is iterated. A point that follows another has that one's state; where it no longer is like
+any representative it becomes one itself, and goes on from there or makes up for the steps that it has not been solved.
+
+In every window some of the points that follow are drawn by lot and solved as well, from the state they have and under
+their own controls. That says what copying costs in accuracy and leaves the result as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any, ClassVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adapters.micro import Array, MicroModel, State, Values, take
+from adapters.ranks import Rows
+from adapters.strategies import lots, replay
+from adapters.strategies.clusters import tangent, tolerances
+from adapters.strategies.clusters.columns import apart, flat
+from adapters.strategies.clusters.copying import Solved, observables, states, within_reach
+from adapters.strategies.clusters.errors import Errors, Measured
+from adapters.strategies.clusters.history import History
+from adapters.strategies.clusters.paying import Ledger
+from adapters.strategies.clusters.plan import Plan, Rule, everywhere
+from adapters.strategies.clusters.similarity import NONE
+from adapters.strategies.protocol import Around, Context, Report, of_rows, taken
+from scalebridge import checks
+from scalebridge.checks import Check
+from scalebridge.settings import setting
+
+type Ids = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class ClusterSettings:
+    """Who is like whom, and what follows from it."""
+
+    rule: str = setting(
+        "absolute",
+        "absolute: a point is like its representative within the tolerance; relative: within refining_constant times "
+        "the largest distance of all, as in the Micro Manager",
+        choices=("absolute", "relative"),
+    )
+    data: tuple[str, ...] = setting((), "controls and observables by which points are compared; none for all")
+    tolerance: tuple[str, ...] = setting(
+        ("1 % of range",), "of the rule absolute: one for all data or one for each, such as 0.1 K or 1 % of range"
+    )
+    history_param: float = setting("0.1 1/s", "rate at which differences are forgotten", minimum=0)
+    coarsening_constant: float = setting(
+        0.2, "share of the distance allowed within which a representative stops being one", above=0, maximum=1
+    )
+    refining_constant: float = setting(
+        0.05, "of the rule relative: distance allowed, as a share of the largest", above=0, maximum=1
+    )
+    memory: int = setting(8, "steps of the past that are compared one by one", minimum=1)
+    history: str = setting(
+        "take-over",
+        "what a point goes on from that stops following: its representative's state, or its own with its path replayed",
+        choices=("take-over", "replay"),
+    )
+    correct: str = setting(
+        "none", "whether copies are corrected to first order in the controls", choices=("none", "linear")
+    )
+    audit: float = setting(0.02, "share of followers that is solved as well, for the error", minimum=0, maximum=1)
+    when_it_pays: bool = setting(True, "whether to solve all points where clustering takes longer than it spares")
+
+
+class Clustered(Around):
+    """Solves representatives and copies to those that follow them.
+
+    State: "model", what is within, for a follower its representative's; "driven" and "seen", the controls and
+    observables of the last step, and "history" of those that are compared; "plan" as in `clusters.plan`, NONE before
+    the first; "tolerances" (n, m); "key" of lots; "errors" that were measured; counts of "windows", of "solves", of
+    steps "spared", and how often a follower has "left". With the history replayed "own" state, and "path" since then.
+    """
+
+    name: ClassVar[str] = "clustered"
+    Settings: ClassVar[type[ClusterSettings]] = ClusterSettings
+
+    def __init__(self, model: MicroModel, settings: ClusterSettings, context: Context) -> None:
+        super().__init__(model, context)
+        self.settings = settings
+        fields = {**self.controls, **self.observables}
+        self.tolerances = tolerances.read(settings.data, settings.tolerance, fields)
+        self.absolute, self.replays = settings.rule == "absolute", settings.history == "replay"
+        self.ledger = Ledger(context)
+        context.remember("costs", self.ledger)
+
+    def start(self, points: Array, controls: Values) -> State:
+        """Return the state of n simulations at `points` (n, dim) [m]; every one is solved until there is a plan."""
+        n = len(points)
+        inner = self.model.start(points, controls)
+        inner, seen = self.model.solve(inner, controls, 0.0)
+        driven = {name: np.asarray(controls[name], dtype=np.float64) for name in self.controls}
+        seen = {name: np.asarray(seen[name], dtype=np.float64) for name in self.observables}
+        history = History.begin(self._data(driven, seen), self.settings.memory)
+        state: dict[str, State | Array] = {
+            "model": inner,
+            "driven": driven,
+            "seen": seen,
+            "history": history.state(),
+            "plan": Plan.alone(np.full(n, NONE), self._near(driven)).state(),
+            "tolerances": np.full(history.low.shape, np.inf),
+            "key": lots.keys(points, self.context.seed),
+            "errors": Errors.none(n, 2 * len(self.observables)).state(),
+            **{name: np.zeros(n, dtype=np.int64) for name in ("windows", "solves", "spared", "left")},
+        }
+        return state | ({"own": inner, "path": replay.empty(driven)} if self.replays else {})
+
+    # A window begins --------------------------------------------------------------------------------------------------
+
+    def plan(self, state: State) -> State:
+        """Return the state with who represents whom in the window that begins; collective."""
+        state = super().plan(state)
+        costs = self.ledger.close()
+        if self.settings.when_it_pays and self.ledger.on:
+            self.ledger.decide(costs)
+        row, near = self._numbers(state), self._near(_arrays(state, "driven"))
+        planned = Plan.alone(row, near), _array(state, "tolerances")
+        if not self.ledger.on and not self.ledger.trying:
+            self.ledger.waited()
+            return self._with(state, *planned)
+        begun = perf_counter()
+        with self.ledger.counted("beside"):
+            found = self._planned(state, row, near)
+        if not self.ledger.on:
+            self.ledger.tried(found[0].followers, self.context.largest(perf_counter() - begun))
+        return self._with(state, *(found if self.ledger.on else planned))
+
+    def _numbers(self, state: State) -> Ids:
+        """Return the numbers of the rows, counted over all ranks that are planned for together."""
+        return np.arange(len(_array(state, "key"))) + (self._ranks.first if self._ranks else 0)
+
+    @property
+    def _ranks(self) -> Rows | None:
+        """The ranks among which there may be representatives; None where there is one, or each is on its own.
+
+        Beneath another strategy a rank is on its own, as it is not asked for its rows when the others are.
+        """
+        ranks = self.context.rows
+        return ranks if ranks is not None and ranks.comm is not None and self.context.outermost else None
+
+    def _planned(self, state: State, row: Ids, near: int) -> tuple[Plan, Array]:
+        """Return the plan for the rows, and the tolerances (n, m) that it keeps; collective."""
+        s, history, last = self.settings, History.of(_arrays(state, "history")), Plan.of(_arrays(state, "plan"))
+        low, high = (everywhere(self._ranks, values) for values in (history.low, history.high))
+        limits = tolerances.columns(self.tolerances, self._widths(state), low.min(axis=0), high.max(axis=0))
+        rule = Rule(not self.absolute, s.history_param, s.coarsening_constant, s.refining_constant, near, s.audit)
+        draws = lots.draw(cast(Any, _array(state, "key")), int(_array(state, "windows")[0]))
+        plan = rule.plan(row, last.leads, history, limits, draws, self._ranks)
+        return plan, np.broadcast_to(limits, (len(row), len(limits))).copy()
+
+    def _with(self, state: State, plan: Plan, limits: Array) -> State:
+        """Return the state with a plan; count who stops following."""
+        left = plan.leads & ~Plan.of(_arrays(state, "plan")).leads
+        more = {"windows": _array(state, "windows") + 1, "left": _array(state, "left") + left}
+        path = {"path": replay.fitted(cast(State, state["path"]))} if self.replays else {}
+        return {**state, "plan": plan.state(), "tolerances": limits, **more, **path}
+
+    # A step -----------------------------------------------------------------------------------------------------------
+
+    def solve(self, state: State, controls: Values, dt: float) -> tuple[State, dict[str, Array]]:
+        """Advance by `dt` [s]. A row whose representative is out of reach is solved itself, and represents itself."""
+        if dt == 0:
+            inner, seen = self.model.solve(_group(state, "model"), controls, 0.0)
+            return {**state, "model": inner}, seen
+        driven = {name: np.asarray(controls[name], dtype=np.float64) for name in self.controls}
+        ranks = self._ranks if self._ranks is not None and self._ranks.assembled else None
+        plan, solved, failure = Plan.of(_arrays(state, "plan")), None, None
+        if ranks is not None:
+            try:
+                solved = self._solved(state, driven, dt, plan)
+            except Exception as error:  # the other ranks wait for this one
+                failure = error
+            if ranks.counts(int(failure is not None)).any():
+                ranks = None
+        if failure is not None:
+            raise failure
+        if ranks is None or solved is None:
+            plan, ranks = within_reach(plan), None
+            solved = self._solved(state, driven, dt, plan)
+        with self.ledger.counted("beside"):
+            return self._copied(state, driven, dt, plan, solved, ranks)
+
+    def _solved(self, state: State, driven: Mapping[str, Array], dt: float, plan: Plan) -> Solved:
+        """Solve the rows that represent themselves or others, and those that are audited."""
+        rows = np.flatnonzero(plan.leads | plan.audited)
+        if not rows.size:
+            return Solved(rows, None, np.zeros((0, flat(_arrays(state, "seen")).shape[1])))
+        begun = perf_counter()
+        inner = self._begin(state, plan)
+        with of_rows(rows):
+            inner, seen = self.model.solve(take(inner, rows), taken(driven, rows), dt)
+        self.ledger.solved(plan.leads, plan.audited, perf_counter() - begun)
+        return Solved(rows, inner, flat({name: np.asarray(seen[name]) for name in self.observables}))
+
+    def _begin(self, state: State, plan: Plan) -> State:
+        """Return the state from which rows are solved; of one that leads again its own, if its path is replayed."""
+        inner = _group(state, "model")
+        if not self.replays:
+            return inner
+        path = _group(state, "path")
+        late = np.flatnonzero(plan.leads & (replay.length(path) > 0))
+        if not late.size:
+            return inner
+        with of_rows(late):
+            own, _ = replay.replayed(self.model, take(_group(state, "own"), late), take(path, late))
+        return replay.placed(inner, late, own)
+
+    def _copied(
+        self, state: State, driven: dict[str, Array], dt: float, plan: Plan, solved: Solved, ranks: Rows | None
+    ) -> tuple[State, dict[str, Array]]:
+        """Return the state and observables of all rows, those of followers from their representatives."""
+        linear = self.settings.correct == "linear"
+        copies, expected = observables(plan, solved, flat(driven), ranks, predict=self.absolute or linear)
+        shown = expected if linear else copies
+        shapes = _arrays(state, "seen")
+        seen, compared = (apart(values, shapes) for values in (shown, expected))
+        past = History.of(_arrays(state, "history"))
+        new: dict[str, Any] = {
+            **state,
+            "model": states(_group(state, "model"), plan, solved, ranks),
+            "driven": driven,
+            "seen": seen,
+            "history": past.then(self._data(driven, compared), dt, self.settings.history_param).state(),
+            "plan": plan.state(),
+            "errors": self._errors(state, plan, solved, shown).state(),
+            "solves": _array(state, "solves") + plan.leads,
+            "spared": _array(state, "spared") + ~plan.leads,
+        }
+        return new | (self._path(state, plan, new["model"], driven, dt) if self.replays else {}), seen
+
+    def _path(self, state: State, plan: Plan, inner: State, driven: Values, dt: float) -> dict[str, State]:
+        """Return own state and path of all rows: of those that are solved what they have come to, and none."""
+        leads, follows = np.flatnonzero(plan.leads), np.flatnonzero(~plan.leads)
+        path = replay.cleared(_group(state, "path"), leads)
+        path = replay.pushed(path, driven, np.full(len(plan.row), dt), follows)
+        return {"own": replay.placed(_group(state, "own"), leads, take(inner, leads)), "path": path}
+
+    def _errors(self, state: State, plan: Plan, solved: Solved, shown: Array) -> Errors:
+        """Return the errors so far: in the units of the observables, and in tolerances."""
+        chosen = plan.audited[solved.rows] & ~plan.leads[solved.rows]
+        rows = solved.rows[chosen]
+        away = np.abs(solved.seen[chosen] - shown[rows])
+        shapes, limits = _arrays(state, "seen"), self._limits(state)
+        parts = [part.reshape(len(rows), -1).max(axis=1, initial=0.0) for part in apart(away, shapes).values()]
+        allowed = [np.broadcast_to(limits.get(name, np.inf), len(plan.row))[rows] for name in self.observables]
+        both = [*parts, *(part / limit for part, limit in zip(parts, allowed, strict=True))]
+        return Errors.of(_arrays(state, "errors")).with_more(rows, np.stack(both, axis=1))
+
+    def _limits(self, state: State) -> dict[str, Array]:
+        """Return the tolerance (n,) of each datum that the rule has one for, as planned for the window."""
+        if not self.absolute:
+            return {}
+        ends = np.cumsum([0, *self._widths(state)])[:-1]
+        return dict(zip(self.tolerances, _array(state, "tolerances")[:, ends].T, strict=True))
+
+    # What came of it --------------------------------------------------------------------------------------------------
+
+    def audit(self, before: State, after: State) -> list[Check]:
+        """Return the checks of the model within on the rows that were solved, and began where they were."""
+        solved = Plan.of(_arrays(after, "plan")).leads
+        if self.replays:
+            solved &= replay.length(_group(before, "path")) == 0
+        rows = np.flatnonzero(solved)
+        return super().audit(take(before, rows), take(after, rows)) if rows.size else []
+
+    def conclude(self, state: State) -> list[Check]:
+        """Return whether errors of copies kept to the tolerances, as far as they were measured; collective."""
+        found = super().conclude(state)
+        measured = Errors.of(_arrays(state, "errors")).measured(self.context)[len(self.observables) :]
+        for name, error in zip(self.observables, measured, strict=True):
+            if not self.absolute or name not in self.tolerances or not error.count:
+                continue
+            source = f"{error.count} copies that were solved as well, drawn by lot; errors in tolerances"
+            mean = error.mean + error.half
+            found.append(checks.at_most(f"mean error of copied {name}, upper 95 %", mean, 1.0, source=source))
+            found.append(checks.at_most(f"worst error of copied {name}", error.worst, 1.0, source=source))
+        return found
+
+    def report(self, state: State) -> Report:
+        """Return how much was spared, what that cost in accuracy, and whether it paid; collective."""
+        total, ledger = self.context.total, self.ledger
+        plan = Plan.of(_arrays(state, "plan"))
+        solves, spared, left = (int(total(float(_array(state, name).sum()))) for name in ("solves", "spared", "left"))
+        told: Report = {
+            "points": int(total(len(plan.row))),
+            "representatives in the last window": int(total(int(plan.leads.sum()))),
+            "steps solved": solves,
+            "steps copied": spared,
+            "points that stopped following": left,
+        }
+        errors = Errors.of(_arrays(state, "errors")).measured(self.context)
+        for (name, field), error in zip(self.observables.items(), errors, strict=False):
+            unit = "" if field.unit == "1" else f" [{field.unit}]"
+            told |= _told(name, unit, error)
+        return told | ledger.told()
+
+    # What is compared -------------------------------------------------------------------------------------------------
+
+    def _data(self, driven: Mapping[str, Array], seen: Mapping[str, Array]) -> Array:
+        """Return the data (n, m) by which rows are compared."""
+        values = {**driven, **seen}
+        return flat({name: values[name] for name in self.tolerances})
+
+    def _widths(self, state: State) -> list[int]:
+        """Return the number of components of each datum."""
+        values = {**_arrays(state, "driven"), **_arrays(state, "seen")}
+        return [int(np.prod(values[name].shape[1:], dtype=np.int64)) for name in self.tolerances]
+
+    def _near(self, driven: Mapping[str, Array]) -> int:
+        """Return how many neighbours a tangent is estimated from; none where nobody asks for it."""
+        return tangent.support(flat(driven).shape[1]) if self.absolute or self.settings.correct == "linear" else 0
+
+
+def _told(name: str, unit: str, error: Measured) -> Report:
+    if not error.count:
+        return {f"error of copied {name}": "not measured"}
+    return {
+        f"copies of {name} that were solved as well": error.count,
+        f"mean error of copied {name}{unit}": error.mean,
+        f"95 % interval of it, to either side{unit}": error.half,
+        f"worst error of copied {name}{unit}": error.worst,
+    }
+
+
+def _group(state: State, name: str) -> State:
+    return cast(State, state[name])
+
+
+def _array(state: State, name: str) -> Array:
+    return cast(Array, state[name])
+
+
+def _arrays(state: State, name: str) -> Mapping[str, Array]:
+    return cast(Mapping[str, Array], state[name])

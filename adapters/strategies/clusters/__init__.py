@@ -1,0 +1,1 @@
+"""What clustering is made of: histories, similarity, representatives on other ranks, tangents, and what it costs."""
