@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 STRATEGIES: dict[str, str] = {  # name: "module:class"
     "adaptive": "adapters.strategies.adaptive:Adaptive",
     "auto": "adapters.strategies.auto:Auto",
+    "clustered": "adapters.strategies.clustered:Clustered",
     "surrogate": "adapters.strategies.surrogate:Surrogate",
     "tabulated": "adapters.strategies.tabulated:Tabulated",
 }
