@@ -49,7 +49,8 @@ class ClusterSettings:
     )
     data: tuple[str, ...] = setting((), "controls and observables by which points are compared; none for all")
     tolerance: tuple[str, ...] = setting(
-        ("1 % of range",), "of the rule absolute: one for all data or one for each, such as 0.1 K or 1 % of range"
+        (),
+        "of the rule absolute: one for all data or one for each, such as 0.1 K or 1 % of range; none for the latter",
     )
     history_param: float = setting("0.1 1/s", "rate at which differences are forgotten", minimum=0)
     coarsening_constant: float = setting(
@@ -87,7 +88,7 @@ class Clustered(Around):
         super().__init__(model, context)
         self.settings = settings
         fields = {**self.controls, **self.observables}
-        self.tolerances = tolerances.read(settings.data, settings.tolerance, fields)
+        self.tolerances = tolerances.read(settings.data, settings.tolerance or (tolerances.DEFAULT,), fields)
         self.absolute, self.replays = settings.rule == "absolute", settings.history == "replay"
         self.ledger = Ledger(context)
         context.remember("costs", self.ledger)

@@ -15,6 +15,7 @@ from scalebridge.units import UnitError, convert, converter, parse_quantity
 type Array = NDArray[np.float64]
 
 SAME = 1e-12  # differences below this share of the range are round-off
+DEFAULT = "1 % of range"
 _SHARE = " of range"
 
 
