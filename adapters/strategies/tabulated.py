@@ -32,7 +32,7 @@ class TableSettings:
     slopes: tuple[str, ...] = setting(
         [], "observables that are taken to be derivatives of the interpolant of others: 'NAME = NAME / CONTROL'"
     )
-    box: tuple[str, ...] = setting([], "ranges of the controls: 'NAME=LOW..HIGH', or 'NAME=VALUE'")
+    box: tuple[str, ...] = setting([], "ranges of the controls: 'NAME=LOW..HIGH', or 'NAME=HIGH' about zero")
     tolerance: float = setting(1e-3, "largest error, relative to the range of an observable", above=0, maximum=1)
     steps: int = setting(100, "most steps until a node is at rest; 0 to take it as it starts", minimum=0)
     dt: float = setting("0 s", "length of these steps; 0 for that of the time windows of the case", minimum=0)

@@ -42,7 +42,7 @@ def add(commands: common.Commands) -> None:
     micro.add_argument(parser)
     about = "file of the table (default: the one that the case names, else table.npz beside it)"
     parser.add_argument("--out", type=Path, metavar="FILE", help=about)
-    about = "range of a control, such as 'Temperature=-20 degC..2 degC', or its value; many times"
+    about = "range of a control, such as Strain=0.01 for -0.01 to 0.01, or 'Temperature=-20 degC..2 degC'; many times"
     parser.add_argument("--box", action="append", default=[], metavar="NAME=LOW..HIGH", help=about)
     about = "largest error, relative to the range of an observable"
     parser.add_argument("--tolerance", type=float, metavar="SHARE", help=about)

@@ -88,7 +88,7 @@ def _told(table: Table) -> list[str]:
     lines = [f"{len(table.grid.nodes)} nodes; {made['solves']} solves in {made['seconds']:.3g} s"]
     if not made["tolerance met"]:
         lines.append(f"the tolerance of {made['tolerance']:g} is not met with {made['nodes']} nodes at most")
-    width = max(len(name) for name in names)
+    width = max(len(name) for name in (*names, "observable"))
     lines.append(f"{'observable':{width}}  range     error: measured  estimated  [unit]")
     for row, name in enumerate(names):
         unit = table.observables.fields[name].unit

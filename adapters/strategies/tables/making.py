@@ -23,6 +23,7 @@ from adapters.strategies.tables import refinement
 from adapters.strategies.tables.columns import Columns
 from adapters.strategies.tables.cube import Cube
 from adapters.strategies.tables.journal import Journal
+from adapters.strategies.tables.nodes import Floats
 from adapters.strategies.tables.refinement import Wanted
 from adapters.strategies.tables.rest import Rest
 from adapters.strategies.tables.sampling import Sampler
@@ -53,7 +54,7 @@ class Making:
     rest: Rest
     settings: TableSettings
     seed: int
-    point: np.ndarray[tuple[int], np.dtype[np.float64]]
+    point: Floats
 
     @classmethod
     def of(cls, handout: Handout, name: str, settings: TableSettings) -> Making:
@@ -80,8 +81,9 @@ class Making:
         dimensions = max(sizes[n] for n in model.controls)
         box = ranges.parse(settings.box, model.controls, dimensions, "the box")
         cube = Cube(dict(model.controls), dimensions, box)
+        columns = Columns(dict(model.observables), {n: sizes[n] for n in model.observables})
         rest = Rest(settings.steps, dt, REST * settings.tolerance)
-        return cls(model, cube, Columns(dict(model.observables), sizes), rest, settings, handout.seed, np.zeros(mesh))
+        return cls(model, cube, columns, rest, settings, handout.seed, np.zeros(mesh))
 
     def told(self) -> list[str]:
         """Return in words what is to be made."""
