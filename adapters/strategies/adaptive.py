@@ -47,9 +47,11 @@ class Adaptivity:
     observables: tuple[str, ...] = setting((), "those whose error counts; all if none is named")
     weights: str = setting("", "file with points and what each counts; all the same without", file=True)
     audit: float = setting(0.02, "share of the rows that are solved in full to measure the error", minimum=0, maximum=1)
-    confidence: float = setting(0.9, "share of errors that are to be below their estimate", above=0, maximum=0.999)
+    confidence: float = setting(0.95, "that the sum of errors is below its bound", minimum=0.5, maximum=0.999)
     stay: int = setting(3, "time windows for which a row is solved in full at least, once it is", minimum=1)
-    release: float = setting(0.5, "share of what makes a row solved in full, below which it is let go", minimum=0, maximum=1)
+    release: float = setting(
+        0.5, "share of what makes a row solved in full, below which it is let go", minimum=0, maximum=1
+    )
     warm_up: int = setting(1, "first time windows, in which every row is solved in full", minimum=0)
     memory: int = setting(1000, "steps after which a row is solved in full, so as not to remember more", minimum=1)
     history: str = setting(
@@ -126,6 +128,8 @@ class Adaptive(Around):
             sizes = np.stack([norm(told[name]) for name in self.names], axis=1)
             new["rows"] = self.books.noted(_group(state, "rows"), full, errors, sizes, stated)
             new |= self._slopes(state, driven, told, full)
+        else:
+            new["rows"] = self.books.stated(_group(state, "rows"), stated)
         return new, told
 
     def _in_full(

@@ -4,8 +4,9 @@ Who represents whom is planned before each time window, from what the points of 
 and stays so while the window is iterated. A point that follows another has that one's state; where it no longer is like
 any representative it becomes one itself, and goes on from there or makes up for the steps that it has not been solved.
 
-In every window some of the points that follow are drawn by lot and solved as well, from the state they have and under
-their own controls. That says what copying costs in accuracy and leaves the result as it is.
+In every window some of the points that follow are drawn by lot and solved as well, under their own controls. That says
+what copying costs in accuracy, and leaves the result as it is. Where paths are replayed it is the whole error; else
+they go on from the state that they have, their representative's, and what it was to take that over remains unknown.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from adapters.micro import Array, MicroModel, State, Values, take
 from adapters.ranks import Rows
 from adapters.strategies import lots, replay
 from adapters.strategies.clusters import tangent, tolerances
-from adapters.strategies.clusters.columns import apart, flat
+from adapters.strategies.clusters.columns import apart, flat, largest
 from adapters.strategies.clusters.copying import Solved, observables, states, within_reach
 from adapters.strategies.clusters.errors import Errors, Measured
 from adapters.strategies.clusters.history import History
@@ -124,6 +125,8 @@ class Clustered(Around):
             self.ledger.decide(costs)
         row, near = self._numbers(state), self._near(_arrays(state, "driven"))
         planned = Plan.alone(row, near), _array(state, "tolerances")
+        if not _array(state, "windows")[0]:  # nothing is known of how points part
+            return self._with(state, *planned)
         if not self.ledger.on and not self.ledger.trying:
             self.ledger.waited()
             return self._with(state, *planned)
@@ -202,12 +205,12 @@ class Clustered(Around):
         return Solved(rows, inner, flat({name: np.asarray(seen[name]) for name in self.observables}))
 
     def _begin(self, state: State, plan: Plan) -> State:
-        """Return the state from which rows are solved; of one that leads again its own, if its path is replayed."""
+        """Return the states from which rows are solved: their own at the ends of their paths, if these are replayed."""
         inner = _group(state, "model")
         if not self.replays:
             return inner
         path = _group(state, "path")
-        late = np.flatnonzero(plan.leads & (replay.length(path) > 0))
+        late = np.flatnonzero((plan.leads | plan.audited) & (replay.length(path) > 0))
         if not late.size:
             return inner
         with of_rows(late):
@@ -235,25 +238,23 @@ class Clustered(Around):
             "solves": _array(state, "solves") + plan.leads,
             "spared": _array(state, "spared") + ~plan.leads,
         }
-        return new | (self._path(state, plan, new["model"], driven, dt) if self.replays else {}), seen
+        return new | (self._path(state, solved, driven, dt) if self.replays else {}), seen
 
-    def _path(self, state: State, plan: Plan, inner: State, driven: Values, dt: float) -> dict[str, State]:
-        """Return own state and path of all rows: of those that are solved what they have come to, and none."""
-        leads, follows = np.flatnonzero(plan.leads), np.flatnonzero(~plan.leads)
-        path = replay.cleared(_group(state, "path"), leads)
-        path = replay.pushed(path, driven, np.full(len(plan.row), dt), follows)
-        return {"own": replay.placed(_group(state, "own"), leads, take(inner, leads)), "path": path}
+    def _path(self, state: State, solved: Solved, driven: Values, dt: float) -> dict[str, State]:
+        """Return own state and path of all rows: of those that were solved what they have come to, and none."""
+        n, own = len(_array(state, "key")), _group(state, "own")
+        path = replay.cleared(_group(state, "path"), solved.rows)
+        path = replay.pushed(path, driven, np.full(n, dt), np.delete(np.arange(n), solved.rows))
+        return {"own": own if solved.state is None else replay.placed(own, solved.rows, solved.state), "path": path}
 
     def _errors(self, state: State, plan: Plan, solved: Solved, shown: Array) -> Errors:
         """Return the errors so far: in the units of the observables, and in tolerances."""
         chosen = plan.audited[solved.rows] & ~plan.leads[solved.rows]
         rows = solved.rows[chosen]
-        away = np.abs(solved.seen[chosen] - shown[rows])
-        shapes, limits = _arrays(state, "seen"), self._limits(state)
-        parts = [part.reshape(len(rows), -1).max(axis=1, initial=0.0) for part in apart(away, shapes).values()]
-        allowed = [np.broadcast_to(limits.get(name, np.inf), len(plan.row))[rows] for name in self.observables]
-        both = [*parts, *(part / limit for part, limit in zip(parts, allowed, strict=True))]
-        return Errors.of(_arrays(state, "errors")).with_more(rows, np.stack(both, axis=1))
+        away = largest(np.abs(solved.seen[chosen] - shown[rows]), _arrays(state, "seen"))
+        limits, none = self._limits(state), np.full(len(plan.row), np.inf)
+        allowed = np.stack([limits.get(name, none)[rows] for name in self.observables], axis=1)
+        return Errors.of(_arrays(state, "errors")).with_more(rows, np.concatenate([away, away / allowed], axis=1))
 
     def _limits(self, state: State) -> dict[str, Array]:
         """Return the tolerance (n,) of each datum that the rule has one for, as planned for the window."""

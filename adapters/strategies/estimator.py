@@ -1,9 +1,9 @@
-"""How wrong answers of a cheap model are: what it says itself, put right by the rows that were solved in full as well.
+"""How wrong answers of a cheap model are: what it says itself, put right by rows that were solved in full as well.
 
-A score is the error of a row that was solved in full, over what was said of it before. Rows of which nothing is known
-are like those (V. Vovk, A. Gammerman & G. Shafer, Algorithmic Learning in a Random World, Springer 2005: conformal
-prediction), so their error is below what is said of it times a quantile of the scores. What counts is the sum of the
-errors, so the mean of the scores counts too: it sees the few that are very large.
+What counts is the sum of the errors of many rows, e_k, over the sum of what was said of them before, u_k. Their ratio
+is known from a sample of rows that was drawn by lot among those of which nothing else is known: r = sum e / sum u, with
+a standard error from the scatter of e_k - r u_k (W. G. Cochran, Sampling Techniques, Wiley 1977, chapter 6). What is
+said is multiplied by the upper end of the interval of confidence of that ratio.
 """
 
 from __future__ import annotations
@@ -17,50 +17,52 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 UNKNOWN = 1e100  # an estimate that is none; states hold no infinity
-WORST = 1e6  # largest score: worse is as good as unknown
-NONE = -1.0  # in the place of a score that there is not
-ENOUGH = 20  # scores, as many as make a quantile of 0.95
+NONE = -1.0  # in the place of an error that is not known
+ENOUGH = 20  # errors that make a ratio
 NEAREST = 4  # rows whose errors say what that of another may be
 CONFIDENCE = 0.95  # of the interval around a measured error
 
 
-def scores(errors: Array, stated: Array, floor: Array) -> Array:
-    """Return errors over what was said of them, NONE where nothing was said.
-
-    Parameters
-    ----------
-    errors, stated : (n, o), of o observables.
-    floor : (o,) errors that are too small to matter.
-    """
-    known = stated < UNKNOWN
-    ratio = errors / np.maximum(np.where(known, stated, 1.0), floor)
-    return np.where(known, np.minimum(np.nan_to_num(ratio, nan=WORST, posinf=WORST), WORST), NONE)
-
-
-def factor(kept: Array, level: float) -> float:
+def factor(errors: Array, stated: Array, level: float) -> float:
     """Return by what the statements of a cheap model have to be multiplied; 1 where nothing is known yet.
 
     Parameters
     ----------
-    kept : (n, h) scores of the last h windows, the newest first, NONE where there is none. The newest of them count,
-        as many windows as have enough; and those of the last one by themselves, because what happens may be new.
-    level : share of the errors that are to be below the estimate.
+    errors, stated : (n, h) of the sample in the last h windows, the newest first; errors are NONE where there is none.
+        The newest of them count, as many windows as have enough; and those of the last one by themselves, because what
+        happens may be new.
+    level : confidence that the sum of the errors is below what is said of it.
     """
-    there = kept >= 0
+    from scipy.special import ndtri  # a description does without
+
+    there = errors >= 0
     counts = there.sum(axis=0)
     if not counts.any():
         return 1.0
     windows = int(np.argmax(np.cumsum(counts) >= min(ENOUGH, int(counts.sum())))) + 1
-    pooled, newest = kept[:, :windows][there[:, :windows]], kept[:, 0][there[:, 0]]
-    m = len(pooled)
-    short = (m + 1) / m if math.ceil((m + 1) * level) > m else 1.0
-    return max(short * _limit(pooled, level), _limit(newest, level) if newest.size else 0.0)
+    pooled, newest = there[:, :windows], there[:, 0]
+    r, spread = _ratio(*_with_one_more(errors[:, :windows][pooled], stated[:, :windows][pooled]))
+    last = _ratio(errors[newest, 0], stated[newest, 0])[0] if newest.any() else 0.0
+    return float(max(r + float(ndtri(level)) * spread, last))
 
 
-def _limit(found: Array, level: float) -> float:
-    """Return the quantile of scores below which the next one is with probability `level`, at least their mean."""
-    rank = min(math.ceil((len(found) + 1) * level), len(found))
-    return max(float(np.sort(found)[rank - 1]), float(found.mean()))
+def _with_one_more(errors: Array, stated: Array) -> tuple[Array, Array]:
+    """Return a sample with one more row, as bad as the worst in it, and at least as bad as was said of it.
+
+    Where nothing was found to be wrong that is not yet a proof that nothing is.
+    """
+    mean = float(stated.mean())
+    worst = max(float((errors / stated).max()), 1.0)
+    return np.append(errors, worst * mean), np.append(stated, mean)
+
+
+def _ratio(errors: Array, stated: Array) -> tuple[float, float]:
+    """Return the ratio of the sums, and its standard error; of a single row that is taken to be the ratio itself."""
+    m, total = len(errors), float(stated.sum())
+    r = float(errors.sum()) / total
+    if m < 2:
+        return r, r
+    return r, math.sqrt(m / (m - 1) * float(((errors - r * stated) ** 2).sum())) / total
 
 
 def neighbours(features: Array, known: NDArray[np.int64], places: Array, errors: Array) -> Array:
@@ -102,15 +104,22 @@ class Measured:
     rows: int
 
     @classmethod
-    def of(cls, parts: Array) -> Measured:
-        """Return the total of the parts (m,) of rows of a sample, each with what it stands for counted in."""
-        from scipy.special import stdtrit
+    def of(cls, parts: Array, estimates: Array, total: float) -> Measured:
+        """Return the total of errors, from a sample and from what was said of all.
+
+        Parameters
+        ----------
+        parts, estimates : (m,) errors of the rows of the sample, and what was said of them.
+        total : what was said of all.
+        """
+        from scipy.special import stdtrit  # a description does without
 
         m = len(parts)
-        if m < 2:
-            return cls(float(parts.sum()), math.inf, m)
-        spread = math.sqrt(m * float(np.var(parts, ddof=1)))
-        return cls(float(parts.sum()), float(stdtrit(m - 1, 0.5 + CONFIDENCE / 2)) * spread, m)
+        if not float(estimates.sum()) > 0:
+            return cls(0.0, math.inf, m)
+        r, spread = _ratio(parts, estimates)
+        half = float(stdtrit(m - 1, 0.5 + CONFIDENCE / 2)) * spread * total if m > 1 else math.inf
+        return cls(r * total, half, m)
 
     def over(self, number: float) -> Measured:
         """Return the total divided by a number."""

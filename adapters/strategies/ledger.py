@@ -6,9 +6,9 @@ a random sample of rows that are not chosen, and so they tell of the rest.
 
 Columns (n, ...): weight; stated, before (o): what the cheap model said of its error in the last window, and in the one
 before that; error (o) of the cheap model where it is known because the row was solved; solved, chosen, audited; since:
-for how many windows it has been chosen; size (o): the largest value so far; feature (f): where the row is; scores
-(h, o); known-error (o), known-place (f) and known-age of the last time when it was solved; pending: steps to make up
-for; draw in [0, 1).
+for how many windows it has been chosen; size (o): the largest value so far; feature (f): where the row is; seen,
+said (h, o): errors of the sample and what was said of them, in the last windows; known-error (o), known-place (f) and
+known-age of the last time when it was solved; pending: steps to make up for; draw in [0, 1).
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Columns = Mapping[str, Array]
 
-WINDOWS = 8  # for which scores are kept, and errors that tell of others
+WINDOWS = 8  # for which errors are kept that tell of others
+GROWTH = 4.0  # of an error in a window, as far as it is foreseen
+MARGIN = 0.8  # of the tolerance is given away: loads go on while a window lasts
 FLOOR = 0.01  # of the tolerance: an error that does not matter
 
 
@@ -64,7 +66,8 @@ class Window:
     ----------
     scale : (o,) the largest values of the run so far, to which errors are relative.
     bound : (o,) weighted sum of the estimated errors of the rest.
-    sampled : (n, o) what each audited row stands for in the error of the rest; zero for the others.
+    sampled, said : (n, o) errors of the sample and what was said of them, both times what the rest is to the sample;
+        zero for the others.
     audited : (n,) which rows are that sample.
     unknown : (n,) rows of the rest of whose error nothing was known.
     squares : (o,) weighted sum of squares of the estimated errors of the rest.
@@ -73,6 +76,7 @@ class Window:
     scale: Array
     bound: Array
     sampled: Array
+    said: Array
     audited: Mask
     unknown: Mask
     squares: Array
@@ -108,45 +112,61 @@ def close(columns: Columns, factor: Array, rules: Rules) -> Window:
     known = (columns["stated"] < UNKNOWN).all(axis=1)
     rest, sample = ~chosen & ~audited & known, audited & ~chosen & known
     estimates = factor * np.maximum(columns["stated"], FLOOR * rules.tolerance * largest)
-    left, drawn = weights[rest].sum(), weights[sample].sum()
-    stands_for = np.where(sample, weights, 0.0) * (left / drawn if drawn > 0 else 0.0)
+    bound, drawn = weights[rest] @ estimates[rest], weights[sample] @ estimates[sample]
+    stands_for = np.where(sample, weights, 0.0)[:, None] * (bound / np.where(drawn > 0, drawn, 1.0))
     return Window(
         scale=largest,
-        bound=weights[rest] @ estimates[rest],
-        sampled=np.where(sample[:, None], stands_for[:, None] * columns["error"], 0.0),
-        audited=sample if left > 0 else np.zeros_like(sample),
+        bound=bound,
+        sampled=stands_for * np.where(sample[:, None], columns["error"], 0.0),
+        said=stands_for * estimates,
+        audited=sample if rest.any() else np.zeros_like(sample),
         unknown=~chosen & ~audited & ~known,
         squares=weights[rest] @ estimates[rest] ** 2,
     )
 
 
-def scored(columns: Columns, rules: Rules) -> Array:
-    """Return the scores (n, h, o) with those of the last window."""
-    found = estimator.scores(columns["error"], columns["stated"], FLOOR * rules.tolerance * scale(columns))
-    newest = np.where(columns["solved"][:, None] > 0, found, NONE)
-    return np.concatenate([newest[:, None], columns["scores"][:, :-1]], axis=1)
+def sampled(columns: Columns, rules: Rules, window: int) -> tuple[Array, Array]:
+    """Return the errors, and what was said of them, (n, h, o) each, with those of window `window`, which has ended.
+
+    Rows that were chosen are no sample of those that were not, unless all were. Where every audited row was chosen they
+    still are one of all rows. A window without a sample leaves what was known before.
+    """
+    known = (columns["stated"] < UNKNOWN).all(axis=1)
+    audited = (columns["audited"] > 0) & known
+    rest = audited & (columns["chosen"] == 0)
+    sample = (columns["solved"] > 0) & known if window <= rules.warm_up else rest if rest.any() else audited
+    if not sample.any():
+        return columns["seen"], columns["said"]
+    said = np.maximum(columns["stated"], FLOOR * rules.tolerance * scale(columns))
+    newest = {"seen": np.where(sample[:, None], columns["error"], NONE), "said": np.where(sample[:, None], said, 0.0)}
+    seen, told = (np.concatenate([new[:, None], columns[name][:, :-1]], axis=1) for name, new in newest.items())
+    return seen, told
 
 
 def decide(columns: Columns, rules: Rules, window: int) -> Decision:
-    """Return what is done in the next window, number `window` from 1; the scores are up to date."""
+    """Return what is done in the next window, number `window` from 1; what was seen and said is up to date."""
     largest = scale(columns)
     stated = _foretold(columns, rules)
-    factor = np.array([estimator.factor(kept, rules.level) for kept in np.moveaxis(columns["scores"], 2, 0)])
-    if rules.learned and not (columns["scores"] >= 0).any():
-        factor = _first_factor(columns, stated, rules)
+    seen, said = columns["seen"], columns["said"]
+    if rules.learned and not (seen >= 0).any():
+        seen, said = _looking_back(columns, stated, rules)
+    o = range(seen.shape[2])
+    factor = np.array([estimator.factor(seen[:, :, i], said[:, :, i], rules.level) for i in o])
     audited = lots.sample(columns["draw"], rules.audit)
     if window <= rules.warm_up:
         n = len(audited)
         return Decision(np.ones(n, bool), audited, np.full(n, rules.stay), stated, factor)
-    trend = stated if rules.learned else np.maximum(stated, 2 * stated - columns["before"])
-    relative = factor * np.maximum(trend, FLOOR * rules.tolerance * largest) / largest
+    trend = stated if rules.learned else _trend(stated, columns["before"])
+    expected = factor * np.maximum(trend, FLOOR * rules.tolerance * largest)
+    seen_now = np.where(columns["solved"][:, None] > 0, columns["error"], 0.0)  # no estimate hides what is known
+    relative = np.maximum(expected, seen_now) / largest
     gains = _weights(columns) * np.where((stated < UNKNOWN).all(axis=1), relative.max(axis=1), np.inf)
     costs = 1 + columns["pending"] / rules.stay
-    margin = greedy.marginal(gains, costs, rules.tolerance)
-    worth = gains / costs >= rules.release * margin
+    budget = MARGIN * rules.tolerance
+    worth = gains / costs >= rules.release * greedy.marginal(gains, costs, budget)
     kept = (columns["chosen"] > 0) & ((columns["since"] < rules.stay) | worth)
     forced = kept | (columns["pending"] >= rules.memory)
-    chosen = greedy.choose(gains, costs, rules.tolerance, forced)
+    chosen = greedy.choose(gains, costs, budget, forced)
     since = np.where(chosen, columns["since"].astype(np.int64) + 1, 0)
     return Decision(chosen, audited, since, stated, factor)
 
@@ -164,8 +184,15 @@ def _foretold(columns: Columns, rules: Rules) -> Array:
     return estimator.neighbours(columns["feature"], known, place, error)
 
 
-def _first_factor(columns: Columns, stated: Array, rules: Rules) -> Array:
-    """Return the factors (o,) where nothing was ever foretold: how well rows nearby would have told the errors."""
-    found = estimator.scores(columns["error"], stated, FLOOR * rules.tolerance * scale(columns))
-    newest = np.where(columns["solved"][:, None] > 0, found, NONE)
-    return np.array([estimator.factor(kept[:, None], rules.level) for kept in newest.T])
+def _trend(stated: Array, before: Array) -> Array:
+    """Return what errors (n, o) will be if they go on growing as they did, by a difference or by a factor."""
+    factor = np.minimum(stated / np.where(before > 0, before, 1.0), GROWTH)
+    by_factor = stated * np.where(before > 0, factor, GROWTH)
+    return np.where(stated > before, np.maximum(2 * stated - before, by_factor), stated)
+
+
+def _looking_back(columns: Columns, stated: Array, rules: Rules) -> tuple[Array, Array]:
+    """Return the errors of the last window and what rows nearby would have said of them, where nothing was foretold."""
+    solved = (columns["solved"] > 0)[:, None] & (stated < UNKNOWN)
+    said = np.maximum(stated, FLOOR * rules.tolerance * scale(columns))
+    return np.where(solved, columns["error"], NONE)[:, None], np.where(solved, said, 0.0)[:, None]

@@ -24,3 +24,10 @@ def apart(matrix: Array, like: Mapping[str, Array]) -> dict[str, Array]:
         name: np.ascontiguousarray(part).reshape(len(matrix), *array.shape[1:])
         for (name, array), part in zip(like.items(), parts, strict=True)
     }
+
+
+def largest(matrix: Array, like: Mapping[str, Array]) -> Array:
+    """Return the largest component (n, q) of each of the q fields of a matrix (n, m), laid out as in `like`."""
+    widths = [int(np.prod(array.shape[1:], dtype=np.int64)) for array in like.values()]
+    parts = np.split(matrix, np.cumsum(widths)[:-1], axis=1)
+    return np.stack([part.max(axis=1, initial=-np.inf) for part in parts], axis=1)

@@ -14,7 +14,7 @@ from scalebridge.units import UnitError, convert, converter, parse_quantity
 
 type Array = NDArray[np.float64]
 
-SAME = 1e-12  # differences below this share of the range are round-off
+SAME = 1e-12  # differences below this share of the largest value are round-off
 DEFAULT = "1 % of range"
 _SHARE = " of range"
 
@@ -84,8 +84,8 @@ def columns(tolerances: Mapping[str, Tolerance], widths: Sequence[int], low: Arr
     """
     extent, result, place = high - low, np.empty(len(low)), 0
     for tolerance, width in zip(tolerances.values(), widths, strict=True):
-        whole = float(extent[place : place + width].max(initial=0.0))
-        least = max(SAME * whole, np.finfo(np.float64).tiny)
-        result[place : place + width] = max(tolerance.of(whole), least)
+        own = slice(place, place + width)
+        whole, largest = float(extent[own].max(initial=0.0)), float(np.abs([low[own], high[own]]).max(initial=0.0))
+        result[own] = max(tolerance.of(whole), SAME * largest) or 1.0  # where all is zero any will do
         place += width
     return result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -72,7 +73,8 @@ class Diagnosis:
     @property
     def fades(self) -> bool:
         """Whether there is a memory that fades, too slowly for a table."""
-        return not self.stays and max(self.memory.error, self.paths.arrival) > self.asked.tolerance
+        slow = max(self.memory.error, self.paths.arrival) > self.asked.tolerance or math.isinf(self.memory.time)
+        return slow and not self.stays
 
     @property
     def solves(self) -> int:
@@ -145,12 +147,12 @@ class Diagnosis:
 
     def _memory(self) -> list[str]:
         lines = [f"Deborah number {self.memory.deborah:.3g}: relaxation time {self.memory.time:.3g} s"]
-        if self.memory.time == float("inf"):
+        if math.isinf(self.memory.time):
             lines = [f"Deborah number infinite: something still fades {self.memory.held:.3g} s after a jump"]
         for one in self.memory.fading:
             if one.share or one.error > 1e-6:
-                fades = f"{one.share:.3g} of what stays fades" if one.share < float("inf") else "all of it fades"
-                lines.append(f"  {one.observable:24} {fades}; a table misses {_percent(one.error)} of the amplitude")
+                fades = f"{one.share:.3g} of what stays fades" if math.isfinite(one.share) else "all of it fades"
+                lines.append(f"  {one.observable:24} {fades}; a table misses {_percent(one.error)} of the variation")
         return lines
 
     def _costs(self) -> list[str]:
@@ -197,7 +199,7 @@ def diagnose(model: MicroModel, asked: Asked, point: Array, name: str) -> Diagno
 
 def _frequency(asked: Asked) -> float:
     """Return w [1/s]: half a period crosses the box."""
-    return float(3.141592653589793 / asked.time)
+    return math.pi / asked.time
 
 
 def _percent(value: float) -> str:

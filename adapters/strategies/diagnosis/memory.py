@@ -4,23 +4,24 @@ A step test: the controls jump from rest in the middle of the box, and stay. The
 what is seen and where it ends, over what fades. With the frequency w of the run, De = w tau.
 
 On a monotone ramp a memory hides, as a table may be fitted to it. So the error of a table of what is seen in the end,
-at rest, is measured in harmonic loading at the frequency w: the share of the amplitude that it misses. For a standard
-linear solid, E* = Einf + E1 i De / (1 + i De), that is |E* - Einf| / |E*|.
+at rest, is measured in harmonic loading at the frequency w: the share of the variation that it misses, as root mean
+square. For a standard linear solid, E* = Einf + E1 i De / (1 + i De), that is |E* - Einf| / |E*|.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adapters import seeds
-from adapters.strategies.diagnosis.responses import Array, Probe, Seen, growing, norm, scale
+from adapters.strategies.diagnosis.responses import CONSTANT, Array, Probe, Seen, growing, norm, scale
 
 SAMPLES = 24  # of a period, as a default
 PERIODS = 24  # at most, until the response repeats itself
-REPEATED = 1e-4  # change of the amplitude from one period to the next that is none
+REPEATED = 1e-4  # change from one period to the next, as a share of the variation, that is none
 SOONEST, LATEST = 1e-5, 100.0  # when the response to a jump is looked at, in periods of the run
 GROWTH = 1.35  # of the steps in between
 SETTLED = 1e-2  # share of what fades that may be left at the end
@@ -36,7 +37,7 @@ class Fading:
     ----------
     time : relaxation time [s]; 0 where nothing fades, infinite where it still does at the end.
     share : how much of it fades after a jump, as a share of what stays: E1 / Einf of a standard linear solid.
-    error : of a table, as a share of the amplitude, in harmonic loading at the frequency of the run.
+    error : of a table, as a share of the variation, in harmonic loading at the frequency of the run.
     """
 
     observable: str
@@ -149,10 +150,10 @@ def _relaxation(values: Array, begun: Array, jumps: Array, steps: Array) -> tupl
             if left[0] <= SEEN * size:
                 continue
             stays = float(norm(way[jump, -1:] - start[None])[0])
-            share = max(share, float(left[0]) / stays if stays > 0 else np.inf)
+            share = max(share, float(left[0]) / stays if stays > 0 else math.inf)
             half = int(np.searchsorted(at, 0.5 * at[-1]))
             area = float((0.5 * (left[1:] + left[:-1]) * steps[1:]).sum()) / left[0] + steps[0]
-            time = max(time, np.inf if left[half] > SETTLED * left[0] else area)
+            time = max(time, math.inf if left[half] > SETTLED * left[0] else float(area))
     return time, share
 
 
@@ -186,20 +187,22 @@ def _harmonic(probe: Probe, ways: Array, phases: Array, dt: float) -> Seen:
 
 
 def _repeats(before: Array, now: Array) -> bool:
-    old, new = _amplitude(before), _amplitude(now)
-    size = norm(new).max(initial=0.0) or 1.0
-    return bool(norm(new - old).max(initial=0.0) <= REPEATED * size)
+    size = _strength(now)
+    return bool((_root_mean_square(now - before) <= REPEATED * size.max(initial=0.0)).all())
 
 
 def _error(driven: Array, table: Array) -> float:
-    """Return the largest share of the amplitude that a table misses; values (directions, samples, ...)."""
-    truth, guess = _amplitude(driven), _amplitude(table)
-    size, wrong = norm(truth), norm(truth - guess)
-    heard = size > SEEN * (size.max(initial=0.0) or 1.0)
+    """Return the largest share of the variation that a table misses; values (directions, samples, ...)."""
+    size, wrong = _strength(driven), _root_mean_square(driven - table)
+    heard = size > CONSTANT * float(np.abs(driven).max(initial=0.0))
     return float((wrong[heard] / size[heard]).max(initial=0.0)) if heard.any() else 0.0
 
 
-def _amplitude(values: Array) -> NDArray[np.complex128]:
-    """Return the first harmonic (n, ...) of a period (n, samples, ...)."""
-    turning = np.exp(-2j * np.pi * np.arange(values.shape[1]) / values.shape[1])
-    return np.asarray(np.tensordot(turning, values, axes=(0, 1)) * 2 / values.shape[1])
+def _strength(values: Array) -> Array:
+    """Return how much values (n, samples, ...) vary in a period (n,)."""
+    return _root_mean_square(values - values.mean(axis=1, keepdims=True))
+
+
+def _root_mean_square(values: Array) -> Array:
+    """Return that of the length of values (n, samples, ...), (n,)."""
+    return np.asarray(np.sqrt((norm(values, 2) ** 2).mean(axis=1)))

@@ -17,10 +17,11 @@ import numpy as np
 
 from adapters import seeds
 from adapters.strategies.box import Box
-from adapters.strategies.diagnosis.responses import Array, Probe, Seen, growing, norm, scale
+from adapters.strategies.diagnosis.responses import Array, Probe, growing, norm, scale
 
 STEPS = 16  # of each path; a multiple of 4
 REST = 100.0  # times as long as the paths
+TRIANGLES = 2
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def path_test(probe: Probe, time: float, seed: int, ends: int = 3) -> PathTest:
     _, rested = probe.hold(state, paths[:, -1], growing(time / STEPS, REST * time, 1.5))
     arrived = {name: values[:, -1] for name, values in seen.items()}
     final = {name: values[:, -1] for name, values in rested.items()}
-    work = _work(probe, targets, time)
+    work = _work(probe, targets, time, seed)
     found = []
     for name in arrived:
         size = scale(np.concatenate([final[name], seen[name][:1, 0]]))
@@ -132,15 +133,15 @@ def _apart(values: Array, ends: int) -> float:
 # ---- work along closed paths
 
 
-def _work(probe: Probe, targets: Array, time: float) -> dict[str, tuple[float, float | None, str]]:
+def _work(probe: Probe, targets: Array, time: float, seed: int) -> dict[str, tuple[float, float | None, str]]:
     """Return hysteresis, circulation and partner of each observable that has one."""
     pairs = partners(probe)
     if not pairs:
         return {}
     box, half = probe.box, STEPS // 2
     lines = [np.concatenate([_line(box.rest, e, half), _line(e, box.rest, half)[1:]]) for e in targets]
-    triangle = bool(box.free.size > 1 and len(targets) > 1)
-    loops = [*lines, *([_triangle(box.rest, *targets[:2])] if triangle else [])]
+    triangles = _triangles(box, seed) if box.free.size > 1 else []
+    loops = [*lines, *triangles]
     steps = max(len(loop) for loop in loops) - 1
     paths = np.stack([np.concatenate([loop, np.repeat(loop[-1:], steps + 1 - len(loop), axis=0)]) for loop in loops])
     _, seen = probe.follow(paths, np.full(steps, time / half))
@@ -149,7 +150,10 @@ def _work(probe: Probe, targets: Array, time: float) -> dict[str, tuple[float, f
     for observable, control in pairs.items():
         done, ways = _integrals(seen[observable], controls[control])
         loop = np.abs(done[: len(lines)]) / np.maximum(ways[: len(lines)], 1e-300)
-        circulation = float(abs(_extrapolated(seen, controls, observable, control)) / ways[-1]) if triangle else None
+        circulation = None
+        if triangles:
+            around = _extrapolated(seen[observable][len(lines) :], controls[control][len(lines) :])
+            circulation = float((np.abs(around) / np.maximum(ways[len(lines) :], 1e-300)).max())
         found[observable] = (float(loop.max()), circulation, control)
     return found
 
@@ -166,9 +170,18 @@ def partners(probe: Probe) -> dict[str, str]:
     return result
 
 
-def _triangle(a: Array, b: Array, c: Array) -> Array:
-    legs = [_line(a, b, STEPS), _line(b, c, STEPS), _line(c, a, STEPS)]
-    return np.concatenate([legs[0], legs[1][1:], legs[2][1:]])
+def _triangles(box: Box, seed: int) -> list[Array]:
+    """Return paths from rest round triangles: out in some of the components that vary, then in the others."""
+    random = np.random.default_rng(seeds.named(seed, "triangles"))
+    far = np.where(box.high - box.rest >= box.rest - box.low, box.high, box.low)
+    found = []
+    for _ in range(TRIANGLES):
+        some = random.permutation(box.free)[: box.free.size // 2]
+        corners = np.stack([box.rest, box.rest, np.where(np.isin(np.arange(len(far)), box.free), far, box.rest)])
+        corners[1, some], corners[2, some] = far[some], box.rest[some]
+        legs = [_line(corners[i], corners[(i + 1) % 3], STEPS) for i in range(3)]
+        found.append(np.concatenate([legs[0], legs[1][1:], legs[2][1:]]))
+    return found
 
 
 def _integrals(observable: Array, control: Array) -> tuple[Array, Array]:
@@ -182,8 +195,8 @@ def _integrals(observable: Array, control: Array) -> tuple[Array, Array]:
     return done, ways
 
 
-def _extrapolated(seen: Seen, controls: dict[str, Array], observable: str, control: str) -> float:
-    """Return the work round the last path, free of the leading error of the trapezoidal rule."""
-    fine, _ = _integrals(seen[observable][-1:], controls[control][-1:])
-    coarse, _ = _integrals(seen[observable][-1:, ::2], controls[control][-1:, ::2])
-    return float((4 * fine - coarse)[0] / 3)
+def _extrapolated(observable: Array, control: Array) -> Array:
+    """Return the work (n,) along paths (n, s + 1, ...), free of the leading error of the trapezoidal rule."""
+    fine, _ = _integrals(observable, control)
+    coarse, _ = _integrals(observable[:, ::2], control[:, ::2])
+    return (4 * fine - coarse) / 3
