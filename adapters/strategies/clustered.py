@@ -110,7 +110,7 @@ class Clustered(Around):
             "plan": Plan.alone(np.full(n, NONE), self._near(driven)).state(),
             "tolerances": np.full(history.low.shape, np.inf),
             "key": lots.keys(points, self.context.seed),
-            "errors": Errors.none(n, 2 * len(self.observables)).state(),
+            "errors": Errors.none(n, len(self.observables)).state(),
             **{name: np.zeros(n, dtype=np.int64) for name in ("windows", "solves", "spared", "left")},
         }
         return state | ({"own": inner, "path": replay.empty(driven)} if self.replays else {})
@@ -248,20 +248,11 @@ class Clustered(Around):
         return {"own": own if solved.state is None else replay.placed(own, solved.rows, solved.state), "path": path}
 
     def _errors(self, state: State, plan: Plan, solved: Solved, shown: Array) -> Errors:
-        """Return the errors so far: in the units of the observables, and in tolerances."""
+        """Return the errors so far, with those of the rows that were audited."""
         chosen = plan.audited[solved.rows] & ~plan.leads[solved.rows]
         rows = solved.rows[chosen]
         away = largest(np.abs(solved.seen[chosen] - shown[rows]), _arrays(state, "seen"))
-        limits, none = self._limits(state), np.full(len(plan.row), np.inf)
-        allowed = np.stack([limits.get(name, none)[rows] for name in self.observables], axis=1)
-        return Errors.of(_arrays(state, "errors")).with_more(rows, np.concatenate([away, away / allowed], axis=1))
-
-    def _limits(self, state: State) -> dict[str, Array]:
-        """Return the tolerance (n,) of each datum that the rule has one for, as planned for the window."""
-        if not self.absolute:
-            return {}
-        ends = np.cumsum([0, *self._widths(state)])[:-1]
-        return dict(zip(self.tolerances, _array(state, "tolerances")[:, ends].T, strict=True))
+        return Errors.of(_arrays(state, "errors")).with_more(rows, away)
 
     # What came of it --------------------------------------------------------------------------------------------------
 
@@ -276,14 +267,16 @@ class Clustered(Around):
     def conclude(self, state: State) -> list[Check]:
         """Return whether errors of copies kept to the tolerances, as far as they were measured; collective."""
         found = super().conclude(state)
-        measured = Errors.of(_arrays(state, "errors")).measured(self.context)[len(self.observables) :]
-        for name, error in zip(self.observables, measured, strict=True):
-            if not self.absolute or name not in self.tolerances or not error.count:
+        errors = Errors.of(_arrays(state, "errors")).measured(self.context)
+        ends = np.cumsum([0, *self._widths(state)])[:-1]
+        limits = dict(zip(self.tolerances, _array(state, "tolerances")[0, ends].tolist(), strict=True))
+        for (name, field), error in zip(self.observables.items(), errors, strict=True):
+            if not self.absolute or name not in limits or not error.count:
                 continue
-            source = f"{error.count} copies that were solved as well, drawn by lot; errors in tolerances"
-            mean = error.mean + error.half
-            found.append(checks.at_most(f"mean error of copied {name}, upper 95 %", mean, 1.0, source=source))
-            found.append(checks.at_most(f"worst error of copied {name}", error.worst, 1.0, source=source))
+            source = f"{error.count} copies that were solved as well, drawn by lot"
+            for what, value in (("mean", error.mean + error.half), ("worst", error.worst)):
+                told = f"{what} error of copied {name}{', upper 95 %' if what == 'mean' else ''}"
+                found.append(checks.at_most(told, value, limits[name], source=source, unit=field.unit))
         return found
 
     def report(self, state: State) -> Report:
@@ -299,7 +292,7 @@ class Clustered(Around):
             "points that stopped following": left,
         }
         errors = Errors.of(_arrays(state, "errors")).measured(self.context)
-        for (name, field), error in zip(self.observables.items(), errors, strict=False):
+        for (name, field), error in zip(self.observables.items(), errors, strict=True):
             unit = "" if field.unit == "1" else f" [{field.unit}]"
             told |= _told(name, unit, error)
         return told | ledger.told()
