@@ -31,7 +31,23 @@ from scalebridge.interruption import Interrupted, interruptible
 from scalebridge.runs.folder import RunFolderError
 from scalebridge.runs.run import CONFIGURATION
 
-COMMANDS = (run, watch, report, check, list, compare, sweep, rve, diagnose, tabulate, train, verify, replay, migrate, exec)
+COMMANDS = (
+    run,
+    watch,
+    report,
+    check,
+    list,
+    compare,
+    sweep,
+    rve,
+    diagnose,
+    tabulate,
+    train,
+    verify,
+    replay,
+    migrate,
+    exec,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
