@@ -21,6 +21,7 @@ type Parameters = dict[str, Array]
 type Told = Callable[[int], None]
 
 SHARE = 0.8
+BEGINNINGS = 3  # of each member, from the best of which it goes on: some lead into a corner
 
 
 class Form(Protocol):
@@ -46,23 +47,31 @@ def member(form: Form, bundles: Sequence[Bundle], number: int, seed: int, iterat
         value, gradient = form.loss(unflat(flat, shapes), seen)
         return value, np.concatenate([gradient[name].ravel() for name in shapes])
 
-    start = form.initial(random, seen)
     done = 0
 
     def count(intermediate: Any) -> None:
         nonlocal done
         done += 1
-        told(done)
+        told(min(done, iterations))
 
-    found: Any = minimize(  # type: ignore[call-overload]  # the stubs have no such gradient
-        function,
-        np.concatenate([start[name].ravel() for name in shapes]),
-        jac=True,
-        method="L-BFGS-B",
-        callback=count,
-        options={"maxiter": iterations, "maxfun": 4 * iterations, "maxcor": 30, "ftol": 1e-14, "gtol": 1e-10},
-    )
-    return unflat(found.x, shapes)
+    def improve(flat: Array, most: int) -> tuple[float, Array]:
+        found: Any = minimize(  # type: ignore[call-overload]  # the stubs have no such gradient
+            function,
+            flat,
+            jac=True,
+            method="L-BFGS-B",
+            callback=count,
+            options={"maxiter": most, "maxfun": 4 * most, "maxcor": 30, "ftol": 1e-14, "gtol": 1e-10},
+        )
+        return float(found.fun), found.x
+
+    trial = max(iterations // 10, 1)
+    begun = []
+    for _ in range(BEGINNINGS):
+        start = form.initial(random, seen)
+        begun.append(improve(np.concatenate([start[name].ravel() for name in shapes]), trial))
+    _, best = min(begun, key=lambda pair: pair[0])
+    return unflat(improve(best, max(iterations - BEGINNINGS * trial, 1))[1], shapes)
 
 
 def unflat(flat: Array, shapes: Mapping[str, tuple[int, ...]]) -> Parameters:

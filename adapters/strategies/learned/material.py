@@ -119,8 +119,7 @@ class Material:
                 scale = self.factors[role] * self.stress / self.strain
                 found[name] = notation.tensor(scale * seen[role], a.rank, a.dimensions)
             elif role == roles.ECHO:
-                x = notation.value(self.inputs(controls), a.rank, a.dimensions)
-                found[name] = np.asarray(self.factors[role] * x)[:, None]
+                found[name] = self.factors[role] * np.asarray(controls[self.control], dtype=np.float64)[:, None]
             else:
                 found[name] = self.factors[role] * self.stress * self.strain * seen[role]
         return found
