@@ -117,7 +117,8 @@ class Measured:
         m = len(parts)
         if not float(estimates.sum()) > 0:
             return cls(0.0, math.inf, m)
-        r, spread = _ratio(parts, estimates)
+        r, _ = _ratio(parts, estimates)
+        _, spread = _ratio(*_with_one_more(parts, estimates))
         half = float(stdtrit(m - 1, 0.5 + CONFIDENCE / 2)) * spread * total if m > 1 else math.inf
         return cls(r * total, half, m)
 

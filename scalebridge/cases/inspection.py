@@ -136,7 +136,8 @@ def inspect(
     """
     ours = [p for p in case.participants if p.module]
     others = substitutes.of(ours)
-    modules = [*(p.module for p in ours), *(o.module for o in others)]
+    cheap = strategy.others(ours)
+    modules = [*(p.module for p in ours), *(o.module for o in others), *cheap]
     base = environment(case, engines.embedded())
     with ExitStack() as asked:
         informant = ask(modules, base, case.folder)
@@ -146,7 +147,7 @@ def inspect(
             asked.callback(judging.cancel)
         engine = engines.choose(requested)
         looking = _Looking(case, engine, found, missing)
-        places = {o.module: o.place for o in others}
+        places = {**cheap, **{o.module: o.place for o in others}}
         places |= {p.module: (p.lines["run"], f"participants.{p.name}.run") for p in reversed(ours)}
         looking.ask(informant.answers(looking.findings, places), informant)
         looking.compare()
@@ -200,7 +201,7 @@ class _Looking:
     def _strategies(self, participant: Participant, own: Description) -> None:
         """Take down the strategies of a participant, and their files if nothing is wrong with them."""
         known = len(self.findings.found)
-        chosen = self.strategies[participant.name] = strategy.resolve(participant, own, self.findings)
+        chosen = self.strategies[participant.name] = strategy.resolve(participant, own, self.findings, self.told)
         if len(self.findings.found) == known:
             files = strategy.paths(self.case, participant, chosen, own, self.findings, missing=self.missing)
             self.files[participant.name] += files

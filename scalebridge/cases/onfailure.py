@@ -17,7 +17,7 @@ from scalebridge.fallbacks import POLICIES, Policy
 from scalebridge.findings import Findings
 
 KEY = "on-failure"
-_MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
+MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 _FORM = "NAME, {NAME: {PARAMETER: VALUE}}, or a list of these"
 
 
@@ -84,7 +84,7 @@ def _policy(node: Node, key: str, findings: Findings) -> Policy | None:
 def _with_model(
     checked: dict[str, Any], others: Any, parameters: Node, place: str, findings: Findings
 ) -> dict[str, Any]:
-    if not _MODULE.fullmatch(checked["run"]):
+    if not MODULE.fullmatch(checked["run"]):
         message = f"'{checked['run']}' is not the name of a module"
         findings.add(parameters.keys["run"], f"{place}.run", message, expected="as in participants.micro.lever_rule")
     if not isinstance(others, dict):

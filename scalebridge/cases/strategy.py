@@ -4,22 +4,25 @@ strategy: concurrent
 strategy: tabulated
 strategy: {adaptive: {tolerance: 1e-3}}
 strategy: [{adaptive: {tolerance: 1e-3}}, clustered]
+strategy: {adaptive: {cheap: {model: {run: participants.micro.lever_rule, settings: {salinity: 35 g/kg}}}}}
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from scalebridge import settings
 from scalebridge.cases.case import Case, Participant
 from scalebridge.cases.describe import Description
+from scalebridge.cases.onfailure import MODULE
 from scalebridge.cases.yamlfile import Node
 from scalebridge.findings import Findings
 from scalebridge.settings import Schema
-from scalebridge.strategies import CONCURRENT, Strategy
+from scalebridge.strategies import CONCURRENT, OTHER_MODEL, Strategy
 
 KEY = "strategy"
 FILE_RULE = "strategy-file"
@@ -58,8 +61,37 @@ def lines(node: Node | None) -> dict[str, int]:
     return result
 
 
-def resolve(participant: Participant, description: Description, findings: Findings) -> list[Strategy]:
-    """Return the strategies with all their settings as plain values, after noting what is wrong with them."""
+def others(participants: Sequence[Participant]) -> dict[str, tuple[int, str]]:
+    """Return the modules of other micro models that strategies name, each with its line and key in the case file."""
+    found: dict[str, tuple[int, str]] = {}
+    for participant in participants:
+        for number, strategy in enumerate(participant.strategy):
+            ((name, given),) = strategy.items()
+            for setting, value in given.items():
+                module = value[OTHER_MODEL].get("run") if _is_other(value) else None
+                if isinstance(module, str) and MODULE.fullmatch(module):
+                    line = participant.lines.get(f"{KEY}[{number}].{setting}", participant.line)
+                    place = f"participants.{participant.name}.{KEY}.{name}.{setting}.{OTHER_MODEL}.run"
+                    found.setdefault(module, (line, place))
+    return found
+
+
+def _is_other(value: object) -> bool:
+    return isinstance(value, Mapping) and isinstance(value.get(OTHER_MODEL), Mapping)
+
+
+def resolve(
+    participant: Participant,
+    description: Description,
+    findings: Findings,
+    answers: Mapping[str, Description] | None = None,
+) -> list[Strategy]:
+    """Return the strategies with all their settings as plain values, after noting what is wrong with them.
+
+    Parameters
+    ----------
+    answers : module -> what it said of itself, of other models that strategies name.
+    """
     own = Findings(findings.file, "strategy")
     key, result = f"participants.{participant.name}.{KEY}", list[Strategy]()
     if description.kind != "micro" and KEY in participant.lines:
@@ -70,14 +102,21 @@ def resolve(participant: Participant, description: Description, findings: Findin
         own.add(participant.lines[KEY], key, message, fix="Remove it")
     else:
         for number, strategy in enumerate(participant.strategy):
-            result += _resolved(participant, number, strategy, description.strategies, own)
+            known = Known(description.strategies, answers or {})
+            result += _resolved(participant, number, strategy, known, own)
     findings.found += own.found
     return result
 
 
-def _resolved(
-    participant: Participant, number: int, strategy: Strategy, known: Mapping[str, Schema], own: Findings
-) -> list[Strategy]:
+@dataclass(frozen=True)
+class Known:
+    """The strategies that there are, with their settings, and what other models said of themselves, by module."""
+
+    strategies: Mapping[str, Schema]
+    answers: Mapping[str, Description]
+
+
+def _resolved(participant: Participant, number: int, strategy: Strategy, known: Known, own: Findings) -> list[Strategy]:
     key, prefix = f"participants.{participant.name}.{KEY}", f"{KEY}[{number}]"
     line = participant.lines.get(prefix, participant.line)
     lines = {k.removeprefix(f"{prefix}."): n for k, n in participant.lines.items() if k.startswith(f"{prefix}.")}
@@ -86,18 +125,42 @@ def _resolved(
 
 
 def _checked(
-    strategy: Strategy, known: Mapping[str, Schema], own: Findings, key: str, line: int, lines: Mapping[str, int]
+    strategy: Strategy, known: Known, own: Findings, key: str, line: int, lines: Mapping[str, int]
 ) -> Strategy | None:
     """Return a strategy with all its settings, also of strategies that are settings; None if there is none."""
     ((name, given),) = strategy.items()
-    if name not in known:
-        own.add(line, key, f"no strategy '{name}'", got=name, candidates=known)
+    schemas = known.strategies
+    if name not in schemas:
+        own.add(line, key, f"no strategy '{name}'", got=name, candidates=schemas)
         return None
-    values = settings.check(known[name], given, own, key=f"{key}.{name}", lines=lines, line=line)
-    for inner, within in _nested(known[name], values):
-        checked = _checked(within, known, own, f"{key}.{name}.{inner}", lines.get(inner, line), {})
-        values[inner] = checked or within
+    values = settings.check(schemas[name], given, own, key=f"{key}.{name}", lines=lines, line=line)
+    for inner, within in _nested(schemas[name], values):
+        place, where = f"{key}.{name}.{inner}", lines.get(inner, line)
+        look = _other if _is_other(within) else _checked
+        values[inner] = look(within, known, own, place, where, {}) or within
     return {name: values}
+
+
+def _other(
+    strategy: Strategy, known: Known, own: Findings, key: str, line: int, lines: Mapping[str, int]
+) -> Strategy | None:
+    """Return another micro model with the name of its class and all its settings; None if there is none."""
+    given = dict(strategy[OTHER_MODEL])
+    module, wanted = given.pop("run", None), given.pop("settings", None) or {}
+    for name in given:
+        own.add(line, f"{key}.{OTHER_MODEL}.{name}", "no such setting", got=name, candidates=("run", "settings"))
+    if not (isinstance(module, str) and MODULE.fullmatch(module) and isinstance(wanted, Mapping)):
+        expected = "{run: MODULE, settings: {NAME: VALUE}}"
+        own.add(line, f"{key}.{OTHER_MODEL}", "names no module, or settings that are none", expected=expected)
+        return None
+    other = known.answers.get(module)
+    if other is None:
+        return None  # told where it was asked
+    if other.kind != "micro" or "model" not in other.raw:
+        own.add(line, key, f"'{module}' is no micro model, so it cannot stand in for one")
+        return None
+    checked = settings.check(other.settings, wanted, own, key=f"{key}.{OTHER_MODEL}.settings", line=line)
+    return {OTHER_MODEL: {"run": module, "model": other.raw["model"], "settings": checked}}
 
 
 def _nested(schema: Schema, values: Mapping[str, Any]) -> list[tuple[str, Strategy]]:
@@ -115,7 +178,7 @@ def files(strategies: Sequence[Strategy], known: Mapping[str, Schema]) -> list[t
         ((name, values),) = strategy.items()
         own = {setting: entry["file"] for setting, entry in known[name].items() if entry.get("file")}
         found += [(number, s, values[s], needed is True) for s, needed in own.items() if values.get(s)]
-        for inner, within in _nested(known[name], values):
+        for inner, within in (n for n in _nested(known[name], values) if not _is_other(n[1])):
             deeper = files([within], known)
             path = f"{inner}.{next(iter(within))}"
             found += [(number, f"{path}.{setting}", file, needed) for _, setting, file, needed in deeper]
