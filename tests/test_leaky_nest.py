@@ -9,7 +9,7 @@ import pytest
 if find_spec("nest") is None:
     pytest.skip("NEST is not installed (extra neural)", allow_module_level=True)
 
-from test_leaky import UNCONNECTED, run, siegert, under_a_current
+from neurons import UNCONNECTED, balanced, mean_rate, poisson, under_a_current
 
 from adapters.spikes import Spikes
 from participants.neural import leaky
@@ -23,27 +23,18 @@ def test_under_a_current_the_period_is_the_refractory_time_and_the_rise_to_thres
     under_a_current(LeakyNeurons(Leaky(neurons=1, dt=dt, **UNCONNECTED), seed=1))
 
 
-@pytest.mark.parametrize("mean", [21.0])
-def test_under_poisson_spikes_the_rate_is_siegerts(mean):
-    """Brunel, J. Comput. Neurosci. 8, 183 (2000), equation 21, as for the neurons in Brian2."""
-    J, tau = 0.1, 20.0
-    settings = Leaky(neurons=2000, dt=0.02, weight=J, background=1e3 * mean / J / tau, connectivity=0.0, raster=0)
-    found = run(LeakyNeurons(settings, seed=3), {}, 0.3, 6)
-    # the equation is of diffusion; jumps of J go beyond the threshold by J / 2 in the mean
-    assert found[0] == pytest.approx(siegert(mean, math.sqrt(J * mean), tau, threshold=20 + J / 2), rel=0.03)
+def test_under_poisson_spikes_the_rate_is_siegerts():
+    """Brunel, J. Comput. Neurosci. 8, 183 (2000), equation 21."""
+    J, mean = 0.1, 21.0
+    settings = Leaky(neurons=2000, weight=J, background=1e3 * mean / J / 20, connectivity=0.0, raster=0)
+    assert mean_rate(LeakyNeurons(settings, seed=3), 0.3, 6) == pytest.approx(poisson(mean, J), rel=0.03)
 
 
 def test_a_balanced_network_fires_at_the_rate_of_its_mean_field():
-    """Brunel (2000), equations 4, 5 and 21, at g = 5 and a background of twice the threshold: there 37.7 Hz."""
-    J, C, tau, g, background = 0.2, 400, 20.0, 5.0, 10.0  # per ms
-    rate = 30.0
-    for _ in range(200):
-        mean = tau * J * (background + C * rate / 1e3 * (1 - g / 4))
-        sigma = math.sqrt(tau * J**2 * (background + C * rate / 1e3 * (1 + g * g / 4)))
-        rate += 0.1 * (siegert(mean, sigma, tau) - rate)
-    settings = Leaky(neurons=5000, weight=J, inhibition=g, background=1e3 * background, raster=0)
-    found = run(LeakyNeurons(settings, seed=2), {}, 0.2, 20)
-    assert found[0] == pytest.approx(rate, rel=0.1)
+    """Brunel (2000), equations 4, 5 and 21, at g = 5 and a background of twice the threshold; figure 8C: 37.7 Hz."""
+    settings = Leaky(neurons=5000, weight=0.2, inhibition=5.0, background=1e4, raster=0)
+    found = mean_rate(LeakyNeurons(settings, seed=2), 0.15, 15)
+    assert found == pytest.approx(balanced(0.2, 400, 5.0, 10.0), rel=0.1)
 
 
 def test_the_same_network_in_brian_fires_the_same_spikes():

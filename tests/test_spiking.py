@@ -5,28 +5,13 @@ import math
 import numpy as np
 import pytest
 from coupled import participant, run
+from neurons import TAU, begun, lorentzian, quantiles, rates
 from scipy.optimize import brentq
 from test_causality import EXPLICIT, XML, brain
 
 from adapters import ensemble
 from adapters.wiring import CouplingError
 from participants.neural.spiking import Quadratic, QuadraticNeurons
-
-TAU = 0.01  # s
-
-
-def rates(model, state, current, duration, windows):
-    """Return the state after some windows, and the rate of each population over them, times tau."""
-    fired = np.zeros(len(current))
-    for _ in range(windows):
-        state, seen = model.solve(state, {"current": np.asarray(current)[:, None]}, duration / windows)
-        fired += seen["spikes"].counts()[:, 0]
-    return state, fired / model.neurons / duration * TAU
-
-
-def begun(model, current):
-    points = np.arange(len(current), dtype=float)[:, None]
-    return model.start(points, {"current": np.asarray(current, dtype=float)[:, None]})
 
 
 @pytest.mark.parametrize("dt", [0.01, 0.05])
@@ -44,22 +29,11 @@ def test_one_neuron_fires_with_the_square_root_of_its_current(dt):
     assert late.mean() == pytest.approx(0, abs=0.5 * dt)
 
 
-def lorentzian(eta):
-    """Return r tau = sqrt(eta + sqrt(eta^2 + Delta^2)) / (sqrt(2) pi), of infinitely many neurons without synapses."""
-    return math.sqrt(eta + math.hypot(eta, 1)) / (math.sqrt(2) * math.pi)
-
-
-def quantiles(eta, neurons):
-    """Return r tau of as many neurons: the mean of sqrt(eta_j) / pi. Their strongest currents are too weak."""
-    p = np.arange(1, neurons + 1) / (neurons + 1)
-    return np.sqrt(np.maximum(eta + np.tan(np.pi * (p - 0.5)), 0)).mean() / math.pi
-
-
 @pytest.mark.parametrize("eta", [1.0, -1.0])
 def test_without_synapses_the_rate_is_that_of_the_lorentzian(eta):
     """Montbrio, Pazo & Roxin (2015), fixed point of equations 12 without coupling."""
     assert quantiles(eta, 10**7) == pytest.approx(lorentzian(eta), rel=1e-3)
-    model = QuadraticNeurons(Quadratic(neurons=4000, eta=eta, J=0.0), seed=1)
+    model = QuadraticNeurons(Quadratic(neurons=4000, dt=0.05, eta=eta, J=0.0, raster=0), seed=1)
     _, found = rates(model, begun(model, [0.0]), [0.0], 0.1, 10)
     assert found[0] == pytest.approx(quantiles(eta, 4000), rel=0.01)
 
@@ -69,7 +43,7 @@ def test_ten_thousand_neurons_rest_at_the_fixed_points_of_their_mean_field():
 
     So many quantiles rest at 0.0780, 1.3677 and 1.0210: there r = quantiles(eta + J r + I).
     """
-    model = QuadraticNeurons(Quadratic(), seed=1)
+    model = QuadraticNeurons(Quadratic(dt=0.05, raster=0), seed=1)
     state, _ = rates(model, begun(model, [0.0]), [0.0], 0.02, 2)
     state, low = rates(model, state, [0.0], 0.06, 6)
     state, _ = rates(model, state, [3.0], 0.06, 6)
@@ -124,14 +98,14 @@ def columns(case):
 
 def test_columns_of_a_brain_do_the_same_on_any_number_of_ranks(tmp_path):
     end = "</coupling-scheme:parallel-explicit>"
-    xml = XML.replace("SCHEME", EXPLICIT).replace("END", end).replace("TIME", "0.03").replace("WINDOW", "0.001")
+    xml = XML.replace("SCHEME", EXPLICIT).replace("END", end).replace("TIME", "0.02").replace("WINDOW", "0.001")
     pulse = {"stimulus": 6.0, "stimulus_start": 3.0, "stimulus_stop": 13.0, "stimulus_regions": ["A"]}
     whole = {"columns": ["A", "B"], "pair_length": 6.0, "speed": 3.0, "dt": 0.1, "record": 0.1, **pulse}
     found = []
     for ranks in (1, 2):
         folder = tmp_path / str(ranks)
         folder.mkdir()
-        mains = {"Brain": (brain, whole), "Column": (columns, {"neurons": 200, "J": 10.0, "raster": 200})}
+        mains = {"Brain": (brain, whole), "Column": (columns, {"neurons": 200, "dt": 0.05, "J": 10.0, "raster": 200})}
         run(folder, xml, mains, scaling=SCALING, ranks={"Column": ranks})
         files = [folder / "Column" / name for name in ("raster.csv", "raster-1.csv")[:ranks]]
         spikes = np.concatenate([np.loadtxt(file, delimiter=",", skiprows=1) for file in files])
@@ -142,4 +116,4 @@ def test_columns_of_a_brain_do_the_same_on_any_number_of_ranks(tmp_path):
     np.testing.assert_array_equal(spikes_of_two, spikes_of_one)
     sent = rates_of_one[1:].sum(axis=0) * 200 * 1e-4
     np.testing.assert_allclose(sent, np.bincount(spikes_of_one[:, 1].astype(int)), rtol=1e-9)
-    assert (sent > 40).all()
+    assert (sent > 20).all()

@@ -10,13 +10,12 @@ if find_spec("nest") is None:
     pytest.skip("NEST is not installed (extra neural)", allow_module_level=True)
 
 from coupled import participant, run
+from neurons import TAU, begun, lorentzian, quantiles, rates
 from scipy.optimize import brentq
 from test_causality import EXPLICIT, XML, brain
-from test_spiking import TAU, begun, lorentzian, quantiles, rates
 
 from adapters import ensemble
 from adapters.wiring import CouplingError
-from participants.neural import spiking
 from participants.neural.quadratic import Quadratic
 from participants.neural.spiking_nest import QuadraticNeurons, way_back
 from scalebridge.settings import schema
@@ -40,7 +39,7 @@ def test_on_the_way_back_a_neuron_loses_the_time_that_infinity_takes(step):
 @pytest.mark.parametrize(("eta", "dt"), [(1.0, 0.05), (-1.0, 0.05), (20.0, 0.02)])
 def test_without_synapses_the_rate_is_that_of_the_lorentzian(eta, dt):
     """Montbrio, Pazo & Roxin (2015), fixed point of equations 12 without coupling, for so many neurons."""
-    model = QuadraticNeurons(Quadratic(neurons=4000, dt=dt, synaptic_time=dt, eta=eta, J=0.0, raster=0), seed=1)
+    model = QuadraticNeurons(Quadratic(neurons=4000, dt=dt, synaptic_time=1.0, eta=eta, J=0.0, raster=0), seed=1)
     _, found = rates(model, begun(model, [0.0]), [0.0], 0.1, 10)
     spread = math.sqrt(4000) / 2 / 4000 / 0.1 * TAU  # whether a neuron fires once more is a matter of where it started
     assert found[0] == pytest.approx(quantiles(eta, 4000), abs=3 * spread)
@@ -48,7 +47,7 @@ def test_without_synapses_the_rate_is_that_of_the_lorentzian(eta, dt):
 
 def test_the_start_is_stationary():
     """Without synapses the first window fires as any other."""
-    model = QuadraticNeurons(Quadratic(neurons=20000, eta=20.0, J=0.0, raster=0), seed=2)
+    model = QuadraticNeurons(Quadratic(neurons=20000, dt=0.02, synaptic_time=0.5, eta=20.0, J=0.0, raster=0), seed=2)
     found, state = [], begun(model, [0.0])
     for _ in range(12):
         state, one = rates(model, state, [0.0], 5e-4, 1)
@@ -58,29 +57,27 @@ def test_the_start_is_stationary():
     np.testing.assert_allclose(found, expected, atol=4 * spread)
 
 
-def test_ten_thousand_neurons_rest_at_the_fixed_points_of_their_mean_field():
+def test_they_rest_at_the_fixed_points_of_their_mean_field():
     """0.081134, 1.373244 at I = 3, and 1.030597: fixed points of equations 12 of Montbrio, Pazo & Roxin (2015).
 
-    So many quantiles rest at 0.0780, 1.3677 and 1.0210: there r = quantiles(eta + J r + I).
+    So many quantiles rest where r = quantiles(eta + J r + I).
     """
-    model = QuadraticNeurons(Quadratic(dt=0.05, raster=0), seed=1)
+    model = QuadraticNeurons(Quadratic(neurons=4000, dt=0.05, raster=0), seed=1)
     state, low = rates(model, begun(model, [0.0]), [0.0], 0.04, 4)
     state, _ = rates(model, state, [3.0], 0.06, 6)
     state, driven = rates(model, state, [3.0], 0.04, 4)
     state, _ = rates(model, state, [0.0], 0.06, 6)
     state, high = rates(model, state, [0.0], 0.04, 4)
-    for found, current, exact, tolerance in (
-        (low, 0, 0.081134, 0.05),
-        (driven, 3, 1.373244, 0.015),
-        (high, 0, 1.030597, 0.015),
-    ):
-        assert found[0] == pytest.approx(exact, rel=tolerance)
-        here = brentq(lambda r, current=current: quantiles(-5 + 15 * r + current, 10**4) - r, 0.9 * exact, 1.1 * exact)
+    for found, current, exact in ((low, 0, 0.081134), (driven, 3, 1.373244), (high, 0, 1.030597)):
+        here = brentq(lambda r, current=current: quantiles(-5 + 15 * r + current, 4000) - r, 0.9 * exact, 1.1 * exact)
         assert found[0] == pytest.approx(here, rel=0.01)
+        assert here == pytest.approx(exact, rel=0.08 if found is low else 0.02)
 
 
 def test_a_pulse_gives_the_rates_that_it_gives_in_brian():
     """The same neurons from the same potentials, in another discretisation: tau r(t) in samples of 1 ms."""
+    from participants.neural import spiking  # brings Brian2, without which a column in a brain starts sooner
+
     same = {"neurons": 2000, "dt": 0.02, "raster": 0}
     found = []
     for model in (QuadraticNeurons(Quadratic(**same), 4), spiking.QuadraticNeurons(spiking.Quadratic(**same), 4)):
@@ -104,6 +101,8 @@ def test_steps_have_to_resolve_the_passage_through_infinity():
 
 def test_simulators_are_swapped_by_the_module_alone():
     """Settings that both have are called the same, and are the same."""
+    from participants.neural import spiking
+
     ours, theirs = schema(Quadratic), schema(spiking.Quadratic)
     assert theirs.keys() - ours.keys() == {"codegen"}
     assert ours == {name: theirs[name] for name in ours}
@@ -128,14 +127,14 @@ def columns(case):
 def test_a_brain_sees_every_spike_of_its_column(tmp_path):
     """The rates that the brain has read are the spikes of the raster, and those are many during the stimulus."""
     end = "</coupling-scheme:parallel-explicit>"
-    xml = XML.replace("SCHEME", EXPLICIT).replace("END", end).replace("TIME", "0.03").replace("WINDOW", "0.001")
+    xml = XML.replace("SCHEME", EXPLICIT).replace("END", end).replace("TIME", "0.02").replace("WINDOW", "0.001")
     whole = {"columns": ["B"], "pair_length": 6.0, "speed": 3.0, "dt": 0.1, "record": 0.1}
     pulse = {"stimulus": 10.0, "stimulus_start": 5.0, "stimulus_stop": 15.0}
-    mains = {"Brain": (brain, {**whole, **pulse}), "Column": (columns, {"neurons": 200, "raster": 200})}
+    mains = {"Brain": (brain, {**whole, **pulse}), "Column": (columns, {"neurons": 200, "dt": 0.05, "raster": 200})}
     run(tmp_path, xml, mains, scaling=SCALING)
     spikes = np.loadtxt(tmp_path / "Column" / "raster.csv", delimiter=",", skiprows=1)
     with np.load(tmp_path / "Brain" / "regions.npz") as found:
         time, rate = found["time"], found["rate"]
     counted = np.histogram(spikes[:, 0], np.append(0, time + 1e-9))[0] / 200 / 1e-4
     np.testing.assert_allclose(rate[:, 1], counted, rtol=1e-9)
-    assert len(spikes) > 500
+    assert len(spikes) > 300
