@@ -14,6 +14,9 @@ from adapters.strategies.tables.refinement import Wanted
 from adapters.strategies.tables.sparse import Basis, SparseGrid
 
 
+ALL = np.ones(1, dtype=bool)
+
+
 def regular(function, dimensions, depth):
     grid = nodes.regular(dimensions, depth)
     return SparseGrid.empty(dimensions, 1).extended(grid, function(nodes.unit(grid))[:, None])
@@ -28,7 +31,7 @@ def refined(function, dimensions, tolerance, *, most=20000, held_out=100, seed=1
         return function(points).reshape(len(points), -1)
 
     free = np.ones(dimensions, dtype=bool) if free is None else np.array(free)
-    return refinement.run(ask, Wanted(tolerance, most, held_out, seed, np.zeros(1, dtype=int), free)), sum(asked)
+    return refinement.run(ask, Wanted(tolerance, most, held_out, seed, np.zeros(1, dtype=int), free, ALL)), sum(asked)
 
 
 def errors(found, function, dimensions, count=5000):
@@ -237,7 +240,7 @@ def test_points_of_the_last_measure_are_fresh_and_follow_from_the_seed():
         seen.append((what, points))
         return np.sin(6 * points)
 
-    wanted = Wanted(1e-2, 1000, 50, 7, np.zeros(1, dtype=int), np.ones(1, dtype=bool))
+    wanted = Wanted(1e-2, 1000, 50, 7, np.zeros(1, dtype=int), np.ones(1, dtype=bool), ALL)
     refinement.run(ask, wanted)
     measures = [points for what, points in seen if what.endswith("at 50 points")]
     assert len(measures) == 2

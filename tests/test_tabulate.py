@@ -23,6 +23,7 @@ from adapters.strategies.tables.columns import Columns, misfits
 from adapters.strategies.tables.cube import Cube
 from adapters.strategies.tables.journal import Journal, JournalError
 from adapters.strategies.tables.making import REST, Making
+from adapters.strategies.tables.nodes import levels
 from adapters.strategies.tables.rest import Rest, relaxed
 from adapters.strategies.tables.sampling import SampleError
 from adapters.strategies.tables.table import Table, TableError
@@ -538,3 +539,22 @@ def test_points_where_the_model_stands_are_part_of_the_plan(tmp_path):
     one.make(tmp_path / "part", lambda *_: None)
     with pytest.raises(JournalError, match=r"point was \[0.0, 0.0\], is \[1.0, 0.0\]"):
         replace(one, point=np.array([1.0, 0.0])).make(tmp_path / "part", lambda *_: None)
+
+
+def test_slopes_of_the_interpolant_are_no_reason_to_refine():
+    """The slope of a kink jumps, so that a table of it is refined down to the finest level there."""
+
+    class Bent(RelaxingSolid):
+        observables = {**RelaxingSolid.observables, "Tangent": Field("Pa")}  # noqa: RUF012
+
+        def solve(self, state, controls, dt):
+            e = np.array(controls["Strain"])
+            return {**state, "strain": e}, {"Stress": np.abs(e - 0.3), "Tangent": np.sign(e - 0.3)}
+
+    tied = made(Bent(Properties(), 0), "Strain=-1..1", slopes=["Tangent = Stress / Strain"], tolerance=1e-2)
+    assert tied.made["tolerance met"]
+    assert len(tied.grid.nodes) < 100
+    assert tied.errors.measured[0] < 1e-2 * tied.errors.scales[0]
+    loose = made(Bent(Properties(), 0), "Strain=-1..1", tolerance=1e-2)
+    assert levels(loose.grid.nodes).max() == 16  # down to the finest at the jump
+    assert levels(tied.grid.nodes).max() < 12

@@ -27,6 +27,7 @@ from adapters.strategies.tables.nodes import Floats
 from adapters.strategies.tables.refinement import Wanted
 from adapters.strategies.tables.rest import Rest
 from adapters.strategies.tables.sampling import Sampler
+from adapters.strategies.tables.slopes import parse
 from adapters.strategies.tables.table import Errors, Table
 from adapters.strategies.tabulated import TableSettings
 from scalebridge import settings as typed
@@ -105,7 +106,9 @@ class Making:
         plan |= {"model": model, "seed": self.seed, "dt": self.rest.dt, "point": self.point.tolist()}
         journal = Journal(part, plan, (len(self.cube.names), len(self.observables.names)))
         sampler = Sampler(self.model, self.cube, self.observables, self.rest, self.point, s.batch, journal, told)
-        wanted = Wanted(s.tolerance, s.nodes, s.held_out, self.seed, self.observables.groups, self.cube.free)
+        derived = [parse(text, self.cube, self.observables).name for text in s.slopes]
+        count = np.array([name not in derived for name in self.observables.fields])
+        wanted = Wanted(s.tolerance, s.nodes, s.held_out, self.seed, self.observables.groups, self.cube.free, count)
         try:
             found = refinement.run(sampler, wanted)
         finally:
@@ -144,5 +147,5 @@ class Making:
         return table, journal
 
 
-DECIDE = ("box", "tolerance", "nodes", "held_out", "steps", "batch")
+DECIDE = ("box", "slopes", "tolerance", "nodes", "held_out", "steps", "batch")
 """Settings that decide what is asked of the model."""

@@ -36,6 +36,7 @@ class Wanted:
     seed : of these.
     groups : (k,) number of the observable of each column, ascending from 0.
     free : (d,) dimensions in which the table extends.
+    count : (o,) observables whose errors count; of the others they are told.
     deepest : finest level.
     """
 
@@ -45,7 +46,12 @@ class Wanted:
     seed: int
     groups: NDArray[np.int64]
     free: NDArray[np.bool_]
+    count: NDArray[np.bool_]
     deepest: int = 16
+
+    def worst(self, errors: Floats) -> Floats:
+        """Return the largest of errors (m, o) that counts, for each of the m."""
+        return np.asarray(errors[:, self.count].max(axis=1, initial=0))
 
 
 @dataclass(frozen=True)
@@ -104,7 +110,7 @@ class Refinement:
     def refine(self) -> bool:
         """Add nodes until all that are foretold are small enough; return whether there was room for them."""
         while True:
-            error = self.frontier.errors.max(axis=1, initial=0)
+            error = self.wanted.worst(self.frontier.errors)
             chosen = np.flatnonzero(error > self.share * self.wanted.tolerance)
             if not chosen.size:
                 return True
@@ -172,7 +178,7 @@ def run(ask: Ask, wanted: Wanted) -> Refined:
     work.add(work.regular(), "beginning")
     met = _work(work)
     error, foretold = work.measure("measuring the error")
-    while met and error.max() > wanted.tolerance:  # what had gone well by chance
+    while met and wanted.worst(error).max() > wanted.tolerance:  # what had gone well by chance
         met = _look_again(work, error, foretold) and _work(work)
         error, foretold = work.measure("measuring the error")
     most, expected = error.max(axis=0), foretold.max(axis=0)
@@ -193,11 +199,11 @@ def run(ask: Ask, wanted: Wanted) -> Refined:
 def _work(work: Refinement) -> bool:
     """Refine until estimate and measure are below the tolerance; return whether they are."""
     while work.refine():
-        if work.estimated().max() > work.wanted.tolerance:
+        if work.estimated()[work.wanted.count].max() > work.wanted.tolerance:
             work.share /= 2
             continue
         error, foretold = work.measure("looking for errors")
-        if error.max() <= work.wanted.tolerance:
+        if work.wanted.worst(error).max() <= work.wanted.tolerance:
             return True
         if not _look_again(work, error, foretold):
             return False
@@ -206,10 +212,11 @@ def _work(work: Refinement) -> bool:
 
 def _look_again(work: Refinement, error: Floats, foretold: Floats) -> bool:
     """Find something to refine after all, where an error is too large; return whether there was room for it."""
-    if not work.cautious and (error.max(axis=0) > MISLED * foretold.max(axis=0)).any():
+    misled = error.max(axis=0) > MISLED * foretold.max(axis=0)
+    if not work.cautious and misled[work.wanted.count].any():
         work.cautious, work.share = True, 1.0
         work.look()
         return True
     work.share /= 2
-    left = work.frontier.errors.max(axis=1, initial=0)
+    left = work.wanted.worst(work.frontier.errors)
     return bool((left > work.share * work.wanted.tolerance).any()) or work.deepen()
