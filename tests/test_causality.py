@@ -68,11 +68,11 @@ def case(settings, *, window, time=40.0, scheme=EXPLICIT, more="", initial=12.0)
 
 
 def coupled(folder, settings, *, fails=False, ranks=None, **more):
-    """Run a case; return the rates of all regions at all samples, or how the programs ended."""
+    """Run a case; return the rates of all regions at all samples, or how Brain ended, before it needs any column."""
     xml, mains = case(settings, **more)
-    results = run(folder, xml, mains, scaling=RATES, fails=fails, ranks=ranks)
     if fails:
-        return results
+        return run(folder, xml, {"Brain": mains["Brain"]}, fails=True, ranks=ranks)
+    run(folder, xml, mains, scaling=RATES, ranks=ranks)
     with np.load(folder / "Brain" / "regions.npz", allow_pickle=False) as found:
         return found["rate"]
 
@@ -88,7 +88,7 @@ def alone(settings, time=40.0, samples=10):
     return np.concatenate(rates)
 
 
-@pytest.mark.parametrize("window", [2.0, 1.0, 0.5, 0.1])
+@pytest.mark.parametrize("window", [2.0, 0.5, 0.1])
 def test_windows_within_the_delay_do_what_the_brain_in_one_piece_does(tmp_path, window):
     found, wanted = coupled(tmp_path, {"columns": ["B"]}, window=window), alone({})
     assert (np.ptp(wanted, axis=0) > 200).all()  # they drive each other through their delays
@@ -120,11 +120,10 @@ def three(tmp_path):
     return {"connectome": str(tmp_path / "three"), "initial_rate": [30.0, 12.0, 12.0]}
 
 
-@pytest.mark.parametrize("ranks", [1, 2])
-def test_two_columns_that_drive_each_other(tmp_path, three, ranks):
-    """Between them, rates pass through Brain, so windows may be half as long as the delays, 2 and 2.5 ms."""
+def test_two_columns_that_drive_each_other(tmp_path, three):
+    """On a rank each. Rates pass through Brain, so windows may be half as long as the delays, 2 and 2.5 ms."""
     here = {**three, "columns": ["middle", "2"]}
-    found = coupled(tmp_path, here, window=1.0, ranks={"Column": ranks})
+    found = coupled(tmp_path, here, window=1.0, ranks={"Column": 2})
     np.testing.assert_allclose(found, alone(three), rtol=1e-12)
 
 
@@ -171,11 +170,16 @@ NEWTON = (
 )
 
 
-@pytest.mark.parametrize("length", [0.0, 0.9])
 @pytest.mark.parametrize(
-    ("kind", "more"), [("parallel-implicit", MEASURES), ("serial-implicit", MEASURES), ("parallel-implicit", NEWTON)]
+    ("kind", "more", "length"),
+    [
+        ("parallel-implicit", MEASURES, 0.0),
+        ("parallel-implicit", MEASURES, 0.9),
+        ("serial-implicit", MEASURES, 0.0),
+        ("parallel-implicit", NEWTON, 0.9),
+    ],
 )
-def test_shorter_delays_are_iterated(tmp_path, kind, length, more):
+def test_shorter_delays_are_iterated(tmp_path, kind, more, length):
     """Without a delay, or with one shorter than a window, the iterations end at the brain in one piece."""
     brain = {"pair_length": length}
     found = coupled(tmp_path, {**brain, "columns": ["B"]}, window=1.0, scheme=IMPLICIT.format(kind), more=more)

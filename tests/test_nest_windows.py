@@ -258,6 +258,16 @@ nest.Simulate(1.0)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
 
 
+def test_simulators_do_without_each_other():
+    """What populations have in common brings neither; on starting, Brian2 alone would cost more than NEST."""
+    text = """
+from participants.neural import leaky_nest, spiking_nest
+assert "brian2" not in sys.modules
+assert "nest" not in sys.modules  # before a network is started
+"""
+    assert program(text).returncode == 0
+
+
 def test_several_ranks_are_refused():
     mpiexec = Path(sys.executable).with_name("mpiexec")
     if not mpiexec.exists():

@@ -131,7 +131,7 @@ def test_windows_longer_than_the_delay_are_iterated(tmp_path):
 
 def test_they_are_refused_where_nothing_is_iterated(tmp_path):
     xml, parts = case({"columns": ["B"]}, window=4.0)
-    done = run(tmp_path, xml, {**parts, "Brain": (brain, parts["Brain"][1])}, scaling=RATES, fails=True)["Brain"]
+    done = run(tmp_path, xml, {"Brain": (brain, parts["Brain"][1])}, fails=True)["Brain"]  # needs no column for that
     assert done.status == 1
     assert "a window of 4 ms is longer than 2 ms, the shortest delay across the coupling" in done.text
 
