@@ -28,7 +28,7 @@ class Work:
     ----------
     asked : what the macro side asked for.
     solved : what the full model solved for that; more than was asked where strategies look back or ahead.
-    seconds : what answering took, on the slowest rank; `full` the part of it that the full model took.
+    seconds : what starting and answering took, on the slowest rank; `full` the part of it that the full model took.
     """
 
     asked: int

@@ -64,8 +64,12 @@ class Full:
     def start(self, points: Array, controls: Values) -> State:
         """Return the state of n simulations at `points` (n, dim) [m]."""
         question = Question("start", points, {}, _arrays(controls), 0.0)
-        with self._watching(question):
-            return self.model.start(points, controls)
+        begun = time.perf_counter()
+        try:
+            with self._watching(question):
+                return self.model.start(points, controls)
+        finally:
+            self.seconds += time.perf_counter() - begun
 
     def solve(self, state: State, controls: Values, dt: float) -> tuple[State, dict[str, Array]]:
         """Advance by `dt` [s]."""

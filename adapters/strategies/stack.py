@@ -52,7 +52,11 @@ class Stack:
 
     def start(self, points: Array, controls: Values) -> State:
         """Return the state of n simulations at `points` (n, dim) [m]."""
-        return self.model.start(points, controls)
+        begun = time.perf_counter()
+        try:
+            return self.model.start(points, controls)
+        finally:
+            self.seconds += time.perf_counter() - begun
 
     def solve(self, state: State, controls: Values, dt: float) -> tuple[State, dict[str, Array]]:
         """Advance by `dt` [s]."""
