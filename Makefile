@@ -15,7 +15,7 @@ run: .venv/.installed-fem
 	.venv/bin/scalebridge run phase-change --engine $(ENGINE)
 
 test: lint
-	ENGINE=$(ENGINE) .venv/bin/python -m pytest
+	ENGINE=$(ENGINE) .venv/bin/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: .venv/.installed-$(EXTRAS_TEST)
 	.venv/bin/ruff format --check
