@@ -132,7 +132,7 @@ def _sampled(
     dt = np.full(wanted.steps + 1, wanted.dt)
     if slow:  # so that the law learns how much time matters
         random = np.random.default_rng([seeds.named(wanted.seed, "steps")])
-        dt *= np.exp(random.uniform(-np.log(3), np.log(3), len(dt)))
+        dt *= np.exp(random.uniform(-np.log(10), 0, len(dt)))
     dt[0] = 0
     what = f"solving {wanted.paths} paths of {wanted.steps} steps"
 
