@@ -66,9 +66,3 @@ def test_what_is_forced_or_unknown_is_chosen_first():
 def test_equal_rows_are_told_apart_by_their_number():
     chosen = greedy.choose(np.ones(6), np.ones(6), 3.0)
     np.testing.assert_array_equal(chosen, [True] * 3 + [False] * 3)
-
-
-def test_the_margin_is_what_the_last_chosen_row_is_worth():
-    gains = np.array([0.1, 0.4, np.inf, 0.3])
-    assert greedy.marginal(gains, np.array([1.0, 2.0, 1.0, 1.0]), 0.45) == pytest.approx(0.2)
-    assert greedy.marginal(gains, np.ones(4), 1.0) == np.inf

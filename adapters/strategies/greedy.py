@@ -39,15 +39,6 @@ def choose(gains: Array, costs: Array, tolerance: float, forced: Mask | None = N
     return chosen
 
 
-def marginal(gains: Array, costs: Array, tolerance: float) -> float:
-    """Return g / c of the last row that is chosen, infinite if none has to be: who is worth more is chosen."""
-    known = np.isfinite(gains)
-    gains, costs = gains[known], costs[known]
-    order = np.argsort(-gains / costs, kind="stable")
-    needed = int(np.argmax(_remaining(gains[order]) <= tolerance))
-    return float(gains[order[needed - 1]] / costs[order[needed - 1]]) if needed else np.inf
-
-
 def _remaining(gains: Array) -> Array:
     """Return what is left of the sum (n + 1,) after each of the gains, in their order, is taken away; last is zero.
 

@@ -41,7 +41,7 @@ class Rules:
     tolerance : of the weighted sum of relative errors.
     level : share of the errors that are to be below their estimates.
     stay : windows for which a chosen row is solved in full at least.
-    release : share of what makes a row chosen, below which it is let go.
+    release : share of the tolerance for which a row must not be needed, before it is let go.
     audit : share of the rows that are drawn by lot.
     warm_up : first windows, in which all rows are chosen.
     memory : steps that are made up for at most.
@@ -163,8 +163,8 @@ def decide(columns: Columns, rules: Rules, window: int) -> Decision:
     gains = _weights(columns) * np.where((stated < UNKNOWN).all(axis=1), relative.max(axis=1), np.inf)
     costs = 1 + columns["pending"] / rules.stay
     budget = MARGIN * rules.tolerance
-    worth = gains / costs >= rules.release * greedy.marginal(gains, costs, budget)
-    kept = (columns["chosen"] > 0) & ((columns["since"] < rules.stay) | worth)
+    wanted = greedy.choose(gains, costs, rules.release * budget)  # if it were less: so nothing goes to and fro
+    kept = (columns["chosen"] > 0) & ((columns["since"] < rules.stay) | wanted)
     forced = kept | (columns["pending"] >= rules.memory)
     chosen = greedy.choose(gains, costs, budget, forced)
     since = np.where(chosen, columns["since"].astype(np.int64) + 1, 0)
