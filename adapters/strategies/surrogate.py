@@ -44,7 +44,7 @@ class SurrogateSettings:
     steps: int = setting(24, "steps of each path", minimum=2)
     dt: float = setting("0 s", "length of a step; 0 for that of the time windows of the case", minimum=0)
     members: int = setting(4, "laws in the ensemble", minimum=1)
-    iterations: int = setting(400, "iterations to fit each of them", minimum=1)
+    iterations: int = setting(500, "iterations to fit each of them", minimum=1)
     elements: int = setting(12, "elements that flow, of an internal form", minimum=1)
     width: int = setting(
         -1, "units in hidden layers of energies; -1: 16 of a potential, 0 of an internal form", minimum=-1

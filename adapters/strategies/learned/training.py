@@ -60,7 +60,7 @@ class Wanted:
     steps: int = 24
     dt: float = 1.0
     members: int = 4
-    iterations: int = 400
+    iterations: int = 500
     elements: int = 12
     width: int = -1
     ramps: int = 24
