@@ -28,7 +28,7 @@ from scalebridge import checkpoints, treefile
 from scalebridge.cases import strategy
 from scalebridge.checkpoints import Plan
 from scalebridge.fields import Field
-from scalebridge.settings import schema, setting
+from scalebridge.settings import build, schema, setting
 from scalebridge.strategies import FILE_NAME, Account
 
 POINTS = np.zeros((3, 2))
@@ -148,6 +148,12 @@ def test_what_adaptive_and_others_are_given(tmp_path):
     assert one._layer("adaptive") == {"tolerance": 0.02, "cheap": law}
     assert one._layer("surrogate") == {"file": "law.npz"}
     assert one._layer("clustered") == {}
+
+
+@pytest.mark.parametrize("name", CHOICES[1:])
+def test_what_others_are_given_are_settings_of_theirs(name, monkeypatch):
+    monkeypatch.undo()  # the real ones
+    build(registry.find(name).Settings, auto(1.0).model._layer(name), plain=True)
 
 
 def test_the_diagnosis_is_made_once_and_is_the_same_on_every_rank(tmp_path):
