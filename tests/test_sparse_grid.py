@@ -13,7 +13,6 @@ from adapters.strategies.tables.frontier import SAFETY
 from adapters.strategies.tables.refinement import Wanted
 from adapters.strategies.tables.sparse import Basis, SparseGrid
 
-
 ALL = np.ones(1, dtype=bool)
 
 
@@ -271,6 +270,14 @@ def test_a_control_that_is_held_costs_nothing():
     assert len(nothing.grid.nodes) == 1
     assert nothing.met
     assert nothing.grid(np.array([[0.5, 0.5]]))[0, 0] == 3.0
+
+
+@pytest.mark.parametrize("free", [[False, False], [True, True]])
+def test_what_is_never_the_same_is_given_up(free):
+    draw = np.random.default_rng(0)
+    found, _ = refined(lambda x: draw.random(len(x)), 2, 1e-3, most=500, free=free)
+    assert not found.met
+    assert found.measured[0] > 0.1
 
 
 def test_constants_and_noise_are_not_refined():

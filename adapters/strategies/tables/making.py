@@ -120,19 +120,8 @@ class Making:
             found.calibration,
             found.scales,
         )
-        made = {
-            **plan,
-            "tolerance met": found.met,
-            "solves": journal.solves,
-            "seconds": journal.seconds,
-            "began": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(begun)),
-            "versions": {
-                "scalebridge": scalebridge.__version__,
-                "python": sys.version.split()[0],
-                "numpy": np.__version__,
-                "scipy": scipy.__version__,
-            },
-        }
+        made = {**plan, "tolerance met": found.met, "solves": journal.solves, "seconds": journal.seconds}
+        made |= {"began": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(begun)), "versions": _versions()}
         table = Table(
             self.cube,
             self.observables,
@@ -149,3 +138,13 @@ class Making:
 
 DECIDE = ("box", "slopes", "tolerance", "nodes", "held_out", "steps", "batch")
 """Settings that decide what is asked of the model."""
+
+
+def _versions() -> dict[str, str]:
+    python = sys.version.split()[0]
+    return {
+        "scalebridge": scalebridge.__version__,
+        "python": python,
+        "numpy": np.__version__,
+        "scipy": scipy.__version__,
+    }

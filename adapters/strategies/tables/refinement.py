@@ -123,14 +123,16 @@ class Refinement:
 
     def deepen(self) -> bool:
         """Add all nodes of the next regular grid; return whether there was room for them."""
-        self.depth += 1
-        new = self.regular()
-        new = new[nodes.Index(self.grid.nodes).find(new) < 0]
-        if len(self.grid.nodes) + len(new) > self.wanted.most:
-            return False
-        if len(new):
-            self.add(new, "refining everywhere")
-        return True
+        while self.wanted.free.any() and self.depth < self.wanted.deepest - 1:
+            self.depth += 1
+            new = self.regular()
+            new = new[nodes.Index(self.grid.nodes).find(new) < 0]
+            if len(self.grid.nodes) + len(new) > self.wanted.most:
+                return False
+            if len(new):
+                self.add(new, "refining everywhere")
+                return True
+        return False
 
     def regular(self) -> nodes.Nodes:
         """Return the regular grid of the present depth, which does not extend in dimensions that are not free."""
