@@ -108,7 +108,10 @@ def test_an_element_with_a_threshold_is_plastic_in_one_dimension():
     """E = B^2; beyond sigma_y = B Y the stress grows with E h / (1 + h), and unloading is elastic."""
     form = Elements(np.zeros(1), 1)
     B, Y, h = 2.0, 0.5, 0.25
-    p = {"B": np.full((1, 1, 1, 1), B), **{n: np.full((1, 1), v) for n, v in (("Y", Y), ("h", h), ("H", 0), ("eta", 0))}}
+    p = {
+        "B": np.full((1, 1, 1, 1), B),
+        **{n: np.full((1, 1), v) for n, v in (("Y", Y), ("h", h), ("H", 0), ("eta", 0))},
+    }
     x = np.array([0.2, 0.5, 0.8, 0.7, 0.5])[:, None, None]
     stress, _, lost, _, _ = walk(form, p, x)
     onset, E, hard = Y / B, B**2, B**2 * h / (1 + h)

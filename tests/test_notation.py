@@ -27,7 +27,9 @@ def test_a_matrix_is_a_stiffness(d):
     E = random.standard_normal((4, d, d))
     E = E + E.swapaxes(1, 2)
     stress = np.einsum("nijkl,nkl->nij", tensor, E)
-    np.testing.assert_allclose(notation.vector(stress, 2), np.einsum("nst,nt->ns", C, notation.vector(E, 2)), rtol=1e-12)
+    np.testing.assert_allclose(
+        notation.vector(stress, 2), np.einsum("nst,nt->ns", C, notation.vector(E, 2)), rtol=1e-12
+    )
     for same in (tensor.swapaxes(1, 2), tensor.swapaxes(3, 4), tensor.transpose(0, 3, 4, 1, 2)):
         np.testing.assert_allclose(same, tensor, atol=1e-14)
     np.testing.assert_allclose(notation.matrix(tensor), C, atol=1e-13)

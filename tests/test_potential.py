@@ -118,4 +118,6 @@ def require_gradient(value, raw, found, h=1e-6, rtol=1e-5):
                 moved = {**raw, name: array.copy()}
                 moved[name].flat[i] += step
                 ends.append(value(moved))
-            assert (ends[0] - ends[1]) / (2 * h) == pytest.approx(found[name].flat[i], rel=rtol, abs=rtol * largest), name
+            assert (ends[0] - ends[1]) / (2 * h) == pytest.approx(found[name].flat[i], rel=rtol, abs=rtol * largest), (
+                name
+            )
