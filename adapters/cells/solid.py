@@ -115,7 +115,7 @@ class Law(Protocol):
         ...
 
 
-def balance(grid: Grid, law: Law, mean: Array, guess: Array, tolerance: float) -> Array:
+def balance(grid: Grid, law: Law, mean: Array, guess: Array, tolerance: float, before: Array | None = None) -> Array:
     """Return the fluctuations u (d, n, 1, N) with which the forces are balanced.
 
     Parameters
@@ -123,6 +123,7 @@ def balance(grid: Grid, law: Law, mean: Array, guess: Array, tolerance: float) -
     mean : (s, n, 1, 1) mean strains.
     guess : (d, n, 1, N) fluctuations to start from.
     tolerance : largest share of the stress that is not balanced.
+    before : (s, n, 1, 1) mean strains before the step. Stresses that it takes away leave what cannot be balanced.
 
     Raises
     ------
@@ -131,13 +132,14 @@ def balance(grid: Grid, law: Law, mean: Array, guess: Array, tolerance: float) -
     """
     result, u = guess.copy(), guess.copy()
     rows = np.arange(guess.shape[1])
+    reach = dot(mean, mean) if before is None else np.maximum(dot(mean, mean), dot(before, before))
     stress, stiffness = law.respond(mean + grid.strain(u))
     for _ in range(NEWTON):
         force = -grid.force(stress.copy())
         mu, ratio = stiffness.reference()
         z = grid.precondition(force, ratio)
         rho = dot(force, z)
-        scale = _squared(stress, ratio) + (CANCELLED * mu[..., 0]) ** 2 * dot(mean, mean) * grid.size
+        scale = _squared(stress, ratio) + (CANCELLED * mu[..., 0]) ** 2 * reach * grid.size
         share = np.sqrt(np.divide(rho, scale, out=np.zeros_like(rho), where=rho > 0))
         going = ~(share[:, 0] <= tolerance)
         if not going.all():
@@ -145,6 +147,7 @@ def balance(grid: Grid, law: Law, mean: Array, guess: Array, tolerance: float) -
             if not going.any():
                 return result
             rows, u, mean, law = rows[going], u[:, going], mean[:, going], law.take(going)
+            reach = reach[going]
             stiffness, force, z, share, rho = (
                 stiffness.take(going),
                 force[:, going],

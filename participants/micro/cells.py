@@ -139,7 +139,7 @@ class Cells:
             correctors = np.ascontiguousarray(np.moveaxis(flat, 2, 0), dtype=np.float64)
             change = (E - self._vector(state["strain"]))[..., 0, 0]
             u = u + np.einsum("dnsN,sn->dnN", correctors, change, optimize=True)[:, :, None]
-        u = solid.balance(g, law, E, u, self.tolerance)
+        u = solid.balance(g, law, E, u, self.tolerance, self._vector(state["strain"]))
         eps = E + g.strain(u)
         sigma, stiffness = law.respond(eps)
         end = law.at_end(eps)
