@@ -13,6 +13,9 @@ from scalebridge import checks
 from scalebridge.fields import Field
 from scalebridge.settings import setting
 
+CUBES = {"modulus": 2.0, "cube": 1.0, "limit": 1e9}  # all settings of these laws, as a case hands them out
+BARS = {"modulus": 100.0, "strength": 1.0, "hardening": 10.0}
+
 
 @dataclass(frozen=True)
 class Cubes:

@@ -20,6 +20,7 @@ UNKNOWN = 1e100  # an estimate that is none; states hold no infinity
 NONE = -1.0  # in the place of an error that is not known
 ENOUGH = 20  # errors that make a ratio
 NEAREST = 4  # rows whose errors say what that of another may be
+BASE = 0.1  # of the mean of all known errors: none is much smaller for sure
 CONFIDENCE = 0.95  # of the interval around a measured error
 
 
@@ -85,7 +86,8 @@ def neighbours(features: Array, known: NDArray[np.int64], places: Array, errors:
     _, found = cKDTree(places / scale).query(features / scale, k=nearest)
     own = known[found] == np.arange(len(features))[:, None]
     own[~own.any(axis=1), -1] = True  # one has been asked for more than is needed
-    return np.asarray(np.where(own[:, :, None], 0.0, errors[found]).max(axis=1))
+    largest = np.where(own[:, :, None], 0.0, errors[found]).max(axis=1)
+    return np.asarray(np.maximum(largest, BASE * errors.mean(axis=0)))
 
 
 @dataclass(frozen=True)

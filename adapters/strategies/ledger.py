@@ -66,8 +66,8 @@ class Window:
     ----------
     scale : (o,) the largest values of the run so far, to which errors are relative.
     bound : (o,) weighted sum of the estimated errors of the rest.
-    sampled, said : (n, o) errors of the sample and what was said of them, both times what the rest is to the sample;
-        zero for the others.
+    sampled, said : (n, o) weighted errors of the sample and what was said of them, both times what the rest weighs
+        over what the sample weighs; zero for the others.
     audited : (n,) which rows are that sample.
     unknown : (n,) rows of the rest of whose error nothing was known.
     squares : (o,) weighted sum of squares of the estimated errors of the rest.
@@ -112,14 +112,14 @@ def close(columns: Columns, factor: Array, rules: Rules) -> Window:
     known = (columns["stated"] < UNKNOWN).all(axis=1)
     rest, sample = ~chosen & ~audited & known, audited & ~chosen & known
     estimates = factor * np.maximum(columns["stated"], FLOOR * rules.tolerance * largest)
-    bound, drawn = weights[rest] @ estimates[rest], weights[sample] @ estimates[sample]
-    stands_for = np.where(sample, weights, 0.0)[:, None] * (bound / np.where(drawn > 0, drawn, 1.0))
+    left, drawn = weights[rest].sum(), weights[sample].sum()
+    stands_for = (np.where(sample, weights, 0.0) * (left / drawn if drawn > 0 else 0.0))[:, None]
     return Window(
         scale=largest,
-        bound=bound,
+        bound=weights[rest] @ estimates[rest],
         sampled=stands_for * np.where(sample[:, None], columns["error"], 0.0),
         said=stands_for * estimates,
-        audited=sample if rest.any() else np.zeros_like(sample),
+        audited=sample if left > 0 else np.zeros_like(sample),
         unknown=~chosen & ~audited & ~known,
         squares=weights[rest] @ estimates[rest] ** 2,
     )

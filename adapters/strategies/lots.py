@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from adapters import seeds
 
-LEAST = 3  # rows; of fewer there is no spread worth the name
+LEAST = 5  # rows; fewer say too little
 
 
 def keys(points: ArrayLike, seed: int) -> NDArray[np.uint64]:
