@@ -19,7 +19,8 @@ from typing import Any, ClassVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters.micro import Array, MicroModel, State, Values, take
+from adapters.failing.attempt import spoiled
+from adapters.micro import Array, MicroError, MicroModel, State, Values, take
 from adapters.ranks import Rows
 from adapters.strategies import lots, replay
 from adapters.strategies.clusters import tangent, tolerances
@@ -198,24 +199,27 @@ class Clustered(Around):
         if not rows.size:
             return Solved(rows, None, np.zeros((0, flat(_arrays(state, "seen")).shape[1])))
         begun = perf_counter()
-        inner = self._begin(state, plan)
+        begin = take(self._begin(state, plan), rows)
         with of_rows(rows):
-            inner, seen = self.model.solve(take(inner, rows), taken(driven, rows), dt)
+            inner, seen = self.model.solve(begin, taken(driven, rows), dt)
         self.ledger.solved(plan.leads, plan.audited, perf_counter() - begun)
-        return Solved(rows, inner, flat({name: np.asarray(seen[name]) for name in self.observables}))
+        values = {name: np.asarray(seen[name]) for name in self.observables}
+        copied = self._ranks is not None or not plan.leads.all()
+        if copied and (wrong := spoiled(begin, inner, values)):  # it stays where it is
+            raise MicroError(rows[list(wrong)], next(iter(wrong.values())).what)
+        return Solved(rows, inner, flat(values))
 
     def _begin(self, state: State, plan: Plan) -> State:
         """Return the states from which rows are solved: their own at the ends of their paths, if these are replayed."""
-        inner = _group(state, "model")
         if not self.replays:
-            return inner
-        path = _group(state, "path")
+            return _group(state, "model")
+        own, path = _group(state, "own"), _group(state, "path")
         late = np.flatnonzero((plan.leads | plan.audited) & (replay.length(path) > 0))
         if not late.size:
-            return inner
+            return own
         with of_rows(late):
-            own, _ = replay.replayed(self.model, take(_group(state, "own"), late), take(path, late))
-        return replay.placed(inner, late, own)
+            ends, _ = replay.replayed(self.model, take(own, late), take(path, late))
+        return replay.placed(own, late, ends)
 
     def _copied(
         self, state: State, driven: dict[str, Array], dt: float, plan: Plan, solved: Solved, ranks: Rows | None
@@ -261,6 +265,7 @@ class Clustered(Around):
         solved = Plan.of(_arrays(after, "plan")).leads
         if self.replays:
             solved &= replay.length(_group(before, "path")) == 0
+            before = {**before, "model": before["own"]}
         rows = np.flatnonzero(solved)
         return super().audit(take(before, rows), take(after, rows)) if rows.size else []
 

@@ -19,6 +19,8 @@ type Array = NDArray[np.float64]
 type Ids = NDArray[np.int64]
 type Mask = NDArray[np.bool_]
 
+RESERVE = 0.2  # share of the tolerance that is left for what a window changes otherwise than the last one foretells
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -96,7 +98,7 @@ class Rule:
         """
         own = history.relative(self.decay) if self.relative else history.absolute(self.decay, limits)
         points = everywhere(ranks, own)
-        p, refining = np.inf, 1.0
+        p, refining = np.inf, 1.0 - RESERVE
         if self.relative:
             p, refining = 1.0, self.refining * similarity.diameter(points, 1.0)
         coarsening = max(self.coarsening * refining, np.finfo(np.float64).tiny)  # of points that are all the same: one

@@ -17,11 +17,10 @@ def support(controls: int) -> int:
 
 
 def estimate(controls: Array, seen: Array, near: Ids, moved: Array, base: Ids) -> Array:
-    """Return the observables (l, q) of followers to first order: seen + tangent moved, within what neighbours show.
+    """Return the observables (l, q) of followers to first order: seen + tangent moved.
 
-    The tangent is the one of least squares, and of least norm where neighbours do not say enough. Where it leads out of
-    the values that the representative and its neighbours have, their least or largest is taken, so that nothing
-    overshoots at a jump.
+    The tangent is the one of least squares, and of least norm where neighbours do not say enough. None is farther from
+    its representative than the latter from its neighbours, so that nothing is blown up at a jump.
 
     Parameters
     ----------
@@ -36,5 +35,5 @@ def estimate(controls: Array, seen: Array, near: Ids, moved: Array, base: Ids) -
     dy = np.where(there[:, :, None], seen[near[leaders]] - seen[leaders, None], 0.0)
     tangents = np.linalg.pinv(dc, rcond=_FLAT) @ dy  # (leaders, m, q)
     change = np.einsum("lm,lmq->lq", moved, tangents[which])
-    low, high = dy.min(axis=1, initial=0.0), dy.max(axis=1, initial=0.0)
-    return np.asarray(seen[base] + np.clip(change, low[which], high[which]))
+    most = np.abs(dy).max(axis=1, initial=0.0)[which]
+    return np.asarray(seen[base] + np.clip(change, -most, most))
