@@ -126,8 +126,8 @@ def test_a_question_outside_is_an_error_that_says_so(folder):
         one.solve(state, strain(0, 5e-3, -9e-3), 1.0)
     assert caught.value.rows.tolist() == [1, 2]
     assert caught.value.message == (
-        "Strain [0.005] is outside of what the surrogate was trained on (-0.004 to 0.004); train it on more, or let it "
-        "extrapolate with the setting outside: extrapolate"
+        "Strain [0.005] is outside of what the surrogate was trained on (Strain from [-0.004] to [0.004]); train it on "
+        "more, or let it extrapolate with the setting outside: extrapolate"
     )
 
 

@@ -140,14 +140,18 @@ class Surrogate(Around):
 
     def _beyond(self, controls: Values, beyond: NDArray[np.bool_]) -> str:
         """Return what is asked, and what there is an answer to."""
-        row, (low, high) = int(np.argmax(beyond)), self.law.box
-        shown = {name: np.asarray(controls[name])[row].tolist() for name in self.law.controls}
-        told = ", ".join(f"{name} {value}" for name, value in shown.items())
-        numbers = "; ".join(f"{a:.4g} to {b:.4g}" for a, b in zip(low, high, strict=True))
+        row = int(np.argmax(beyond))
+        low, high = (self.law.law.told(end) for end in self.law.box)
+        told = ", ".join(f"{name} {_shown(np.asarray(controls[name])[row])}" for name in low)
+        numbers = "; ".join(f"{name} from {_shown(low[name])} to {_shown(high[name])}" for name in low)
         return (
             f"{told} is outside of what the surrogate was trained on ({numbers}); train it on more, or let it "
             "extrapolate with the setting outside: extrapolate"
         )
+
+
+def _shown(value: Array) -> str:
+    return " ".join(np.array2string(np.asarray(value), precision=4).split())
 
 
 def _loaded(model: MicroModel, settings: SurrogateSettings, context: Context) -> Trained:

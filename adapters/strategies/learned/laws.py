@@ -68,6 +68,10 @@ class Laws:
         """Return x (..., c) in the units of the fields."""
         return np.stack([np.asarray(controls[name], dtype=np.float64) for name in self.controls], axis=-1)
 
+    def told(self, x: Array) -> dict[str, Array]:
+        """Return the controls that a vector (c,) stands for."""
+        return dict(zip(self.controls, x, strict=True))
+
     def targets(self, observables: Mapping[str, Array]) -> dict[str, Array]:
         """Return what is learned, (..., d, d) by observable."""
         return {name: matrix(observables[name], law.lowest.shape[0] > 1) for name, law in self.laws.items()}

@@ -99,6 +99,10 @@ class Material:
         """Return x (..., s) in the unit of the field: what boxes are made of."""
         return notation.vector(np.asarray(controls[self.control]), self.architecture.rank)
 
+    def told(self, x: Array) -> dict[str, Array]:
+        """Return the controls (...) that a vector (s,) stands for."""
+        return {self.control: notation.value(x, self.architecture.rank, self.architecture.dimensions)}
+
     def targets(self, observables: Mapping[str, Array]) -> dict[str, Array]:
         """Return what is learned, scaled, by role."""
         energy = self.stress * self.strain
