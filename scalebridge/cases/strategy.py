@@ -137,7 +137,8 @@ def _checked(
     for inner, within in _nested(schemas[name], values):
         place, where = f"{key}.{name}.{inner}", lines.get(inner, line)
         look = _other if _is_other(within) else _checked
-        values[inner] = look(within, known, own, place, where, {}) or within
+        lines_within = dict.fromkeys(next(iter(within.values())), where)
+        values[inner] = look(within, known, own, place, where, lines_within) or within
     return {name: values}
 
 
@@ -148,7 +149,13 @@ def _other(
     given = dict(strategy[OTHER_MODEL])
     module, wanted = given.pop("run", None), given.pop("settings", None) or {}
     for name in given:
-        own.add(line, f"{key}.{OTHER_MODEL}.{name}", "no such setting", got=name, candidates=("run", "settings"))
+        own.add(
+            lines.get(name, line),
+            f"{key}.{OTHER_MODEL}.{name}",
+            "no such setting",
+            got=name,
+            candidates=("run", "settings"),
+        )
     if not (isinstance(module, str) and MODULE.fullmatch(module) and isinstance(wanted, Mapping)):
         expected = "{run: MODULE, settings: {NAME: VALUE}}"
         own.add(line, f"{key}.{OTHER_MODEL}", "names no module, or settings that are none", expected=expected)
@@ -159,7 +166,8 @@ def _other(
     if other.kind != "micro" or "model" not in other.raw:
         own.add(line, key, f"'{module}' is no micro model, so it cannot stand in for one")
         return None
-    checked = settings.check(other.settings, wanted, own, key=f"{key}.{OTHER_MODEL}.settings", line=line)
+    place, lines = f"{key}.{OTHER_MODEL}.settings", dict.fromkeys(wanted, line)
+    checked = settings.check(other.settings, wanted, own, key=place, lines=lines, line=line)
     return {OTHER_MODEL: {"run": module, "model": other.raw["model"], "settings": checked}}
 
 
