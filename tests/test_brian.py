@@ -98,7 +98,7 @@ def plain_quadratic(s, state, signal, clock):
         s.neurons,
         "dv/dt = (v**2 + eta + input)/tau : 1 (unless refractory)\neta : 1\ninput : 1 (linked)",
         threshold="v >= 100",
-        reset="v = -100",
+        reset="v = -1/(0.02 - 1/v)",
         refractory=(2 * s.tau / 100 + s.dt) * brian2.ms,
         **common,
     )

@@ -4,7 +4,9 @@
     tau_s dr/dt = -r + sum of the spikes of all / N
 
 The neurons of participants/neural/quadratic.py, where the symbols and the mean field are told. Synapses show the rate r
-by a current that decays in their time tau_s; neurons are refractory at -v_peak. Euler's method.
+by a current that decays in their time tau_s. Euler's method. At the end of the step in which a neuron reaches v_peak it
+is at v > v_peak, from where it takes tau / v to infinity; of its refractory time T the rest is for the way back, which
+ends at -1 / (T / tau - 1 / v). So the period is right to a small part of a step.
 """
 
 from __future__ import annotations
@@ -54,6 +56,7 @@ class QuadraticNeurons(brian.Populations):
         s, n = self.settings, len(points)
         own = np.repeat(np.arange(n), s.neurons)
         symbols = {"tau": s.tau * ms, "tau_s": s.synaptic_time * ms, "J": s.J, "v_peak": s.v_peak, "N_all": s.neurons}
+        symbols["T"] = self.silent * s.dt * ms
         common = {"clock": clock, "namespace": symbols}
         populations = NeuronGroup(
             n,
@@ -71,7 +74,7 @@ class QuadraticNeurons(brian.Populations):
                eta : 1 (constant)
                input : 1 (linked)""",
             threshold="v >= v_peak",
-            reset="v = -v_peak",
+            reset="v = -1 / (T / tau - 1 / v)",
             refractory=brian.refractory(self.silent, s.dt),
             method="euler",
             name="neurons",
