@@ -95,7 +95,11 @@ def test_null_takes_a_key_away(folder):
         ("run: teller", "run: tell er", "participants.Left.run: 'tell er' is not the name of a module"),
         ("settings:", "setings:", "case.yaml:8: participants.Left.setings: no such key; .*Did you mean 'settings'"),
         ("settings: {length: 0.2 m}", "settings: 3", "participants.Left.settings: 3 is not a mapping"),
-        ("settings: {length: 0.2 m}", "strategy: [3]", r"participants.Left.strategy\[0\]: 3 is no strategy; expected NAME, "),
+        (
+            "settings: {length: 0.2 m}",
+            "strategy: [3]",
+            r"participants.Left.strategy\[0\]: 3 is no strategy; expected NAME, ",
+        ),
         ("settings: {length: 0.2 m}", "directory: .", "participants.Left.directory: no such key"),
         ("./solver --mesh 'a b'", "./solver 'a", "participants.Right.command: .* cannot be split into words"),
         ("./solver --mesh 'a b'", "[]", r"participants.Right.command: \[\] is no command"),
