@@ -68,7 +68,7 @@ def books(model, state, window):
     return ledger.close(columns, model.books._factor(state["run"]), model.books.rules)
 
 
-# The bound ----------------------------------------------------------------------------------------------------------
+# The bound ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("said", [1.0, 0.2, 5.0])
@@ -105,20 +105,39 @@ def test_the_bound_is_above_the_true_error_and_not_far(said, noise):
 
 def test_the_measured_error_is_the_true_one():
     """Over 30 seeds: the mean of what is measured is that of the errors, and the interval holds 9 of 10 of them."""
-    inside, ratios = 0, []
+    inside, ratios, expanded = 0, [], []
     for seed in range(30):
         full, truth = cubic(), cubic()
         model = adaptive(full, cheap("Linear", noise=0.5), Context(seed=seed, plain=full), tolerance=4e-3, audit=0.15)
-        error = 0.0
-        for _, after, stress in driven(model, waves(seed, windows=8)):
+        error = seen = 0.0
+        for number, (_, after, stress) in enumerate(driven(model, waves(seed, windows=8))):
             exact = truth.solve({}, {"Strain": after["step"]["controls"]["Strain"]}, 0.1)[1]["Stress"]
             error += np.abs(stress - exact).mean()
+            seen += books(model, after, number + 1).sampled.sum()
+        expanded.append(seen / error)
         outcome = model.books.outcome(after)
         measured = outcome.measured[0]
         inside += abs(measured.value - error / outcome.audits) <= measured.half
         ratios.append(measured.value * outcome.audits / error)
     assert inside >= 26
     assert np.mean(ratios) == pytest.approx(1.0, abs=0.1)
+    assert np.mean(expanded) == pytest.approx(1.0, abs=0.15)  # without what was said, by weights alone
+
+
+def test_no_estimate_hides_an_error_that_is_known():
+    """Of one row the cheap model says that it is right; it was seen to be wrong in the first window."""
+    model = adaptive(cubic(), cheap("Linear"), tolerance=1e-2, audit=0.0)
+    said = model.cheap.uncertainty
+
+    def sure(state, controls):
+        told = said(state, controls)["Stress"].copy()
+        told[0] = 0.0
+        return {"Stress": told}
+
+    model.cheap.uncertainty = sure
+    path = np.full((6, 10), 0.05)
+    path[:, 0] = 1.0
+    assert all(before["rows"]["chosen"][0] for before, _, _ in driven(model, path))
 
 
 def test_a_cheap_model_that_says_nothing_is_judged_by_rows_nearby():
@@ -158,8 +177,8 @@ def test_the_whole_tolerance_is_that_of_the_sum():
     """Rows that are worst are solved in full until what is said of the others is below the tolerance."""
     model = adaptive(cubic(), cheap("Linear"), tolerance=1e-2, audit=0.0, release=1.0, stay=1)
     strain = np.linspace(0.1, 1.0, 30)
-    for before, after, _ in driven(model, np.stack([strain] * 4)):
-        chosen = before["rows"]["chosen"]
+    *_, (before, after, _) = driven(model, np.stack([strain] * 4))
+    chosen = before["rows"]["chosen"]
     assert 0 < chosen.sum() < 30
     assert strain[chosen].min() > strain[~chosen].max()
     scale = 2 * 1.0 + 1.0
@@ -169,41 +188,32 @@ def test_the_whole_tolerance_is_that_of_the_sum():
     assert books(model, after, 3).relative == pytest.approx(left, rel=0.02)
 
 
-def test_observables_that_do_not_count_may_be_wrong():
-    full = cubic()
-    full.observables = {**Cubic.observables, "Other": Field("1")}
-    solve = full.solve
+class Two(Cubic):
+    """With a second observable, of which the cheap model knows nothing."""
 
-    def solved(state, controls, dt):
-        new, seen = solve(state, controls, dt)
-        return new, {**seen, "Other": 1e3 * seen["Stress"]}
+    observables = {**Cubic.observables, "Other": Field("1")}  # noqa: RUF012
 
-    full.solve = solved
-    stand_in = cubic()
-    stand_in.observables, stand_in.solve = (
-        full.observables,
-        lambda *args: (solve(*args)[0], {"Stress": solve(*args)[1]["Stress"], "Other": np.ones(3)}),
-    )
-    context = Context(plain=full)
-    for counted, few in ((("Stress",), True), ((), False)):
-        settings = typed.build(Adaptivity, {"cheap": cheap("Silent"), "observables": counted, "audit": 0.0}, plain=True)
-        model = _with_cheap(full, stand_in, settings, context)
-        for before, _, _ in driven(model, np.full((4, 3), 0.5)):
-            chosen = before["rows"]["chosen"]
-        assert chosen.any() != few
+    def solve(self, state, controls, dt):
+        new, seen = super().solve(state, controls, dt)
+        return new, {**seen, "Other": 1.0 + new["strain"]}
 
 
-def _with_cheap(full, stand_in, settings, context):
-    from adapters.strategies import cheap as room
+def test_observables_that_do_not_count_may_be_wrong(monkeypatch):
+    full, stand_in = Two(Cubes(), 0), Two(Cubes(), 0)
+    monkeypatch.setattr("adapters.strategies.cheap.build", lambda *given: stand_in)
 
-    build, room.build = room.build, lambda *given: stand_in
-    try:
-        return Adaptive(full, settings, context)
-    finally:
-        room.build = build
+    def solved_cheaply(state, controls, dt):
+        new, seen = full.solve(state, controls, dt)
+        return new, {**seen, "Other": np.ones(len(new["strain"]))}
+
+    monkeypatch.setattr(stand_in, "solve", solved_cheaply)
+    for counted, solved in ((["Stress"], False), ([], True), (["Stress", "Other"], True)):
+        model = adaptive(full, "surrogate", observables=counted, audit=0.0)
+        *_, (before, _, _) = driven(model, np.full((4, 3), 0.5))
+        assert before["rows"]["chosen"].any() == solved
 
 
-# Weights -------------------------------------------------------------------------------------------------------------
+# Weights --------------------------------------------------------------------------------------------------------------
 
 
 def test_points_that_count_more_are_solved_in_full(tmp_path):
@@ -240,7 +250,7 @@ def test_weights_that_are_none_are_refused(tmp_path):
         weights.load(tmp_path / "none.txt", points)
 
 
-# Switching -----------------------------------------------------------------------------------------------------------
+# Switching ------------------------------------------------------------------------------------------------------------
 
 
 def flicker(release, stay):
@@ -287,7 +297,7 @@ def test_nothing_switches_in_the_iterations_of_a_window():
     assert len(set(counts)) > 3
 
 
-# History -------------------------------------------------------------------------------------------------------------
+# History --------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -330,17 +340,30 @@ def test_windows_of_steps_are_made_up_for_step_by_step():
     assert state["path"]["times"].max() == 3  # three equal steps take the room of one
 
 
+def test_steps_of_different_lengths_are_made_one_by_one():
+    """Row 0 missed steps of 0.1 s and 0.2 s, row 1 the second and a third of 0.1 s, row 2 none."""
+    model, random = bar(), np.random.default_rng(1)
+    start, steps = begun(model, np.zeros(3)), [{"Strain": 0.02 * random.standard_normal(3)} for _ in range(3)]
+    path = replay.empty(steps[0])
+    for strain, dt, rows in zip(steps, (0.1, 0.2, 0.1), ([0], [0, 1], [1]), strict=True):
+        path = replay.pushed(path, strain, np.full(3, dt), np.array(rows))
+    found, made = replay.replayed(model, start, path)
+    assert made == 4
+    for row, missed in ((0, (0, 1)), (1, (1, 2)), (2, ())):
+        state = take(start, np.array([row]))
+        for number in missed:
+            state, _ = model.solve(state, {"Strain": steps[number]["Strain"][[row]]}, (0.1, 0.2, 0.1)[number])
+        for name, values in state.items():
+            np.testing.assert_array_equal(found[name][[row]], values)
+
+
 def test_what_is_remembered_is_bounded():
     model = adaptive(bar(), cheap("Elastic"), tolerance=0.9, audit=0.0, memory=5, stay=1)
     random = np.random.default_rng(0)
     path = np.concatenate([np.zeros((1, 6)), 0.001 * random.standard_normal((30, 6))])
     lengths = [after["path"]["dt"].shape[1] for _, after, _ in driven(model, path)]
     assert max(lengths) <= 5 + replay.ROOM
-    assert after_full(model) < 6 * 30 * 0.4
-
-
-def after_full(model):
-    return model.tally.counts["solves"]
+    assert model.tally.counts["solves"] < 6 * 30 * 0.4
 
 
 def test_a_model_without_a_memory_makes_up_for_nothing():
@@ -368,7 +391,7 @@ def test_the_audit_of_the_model_is_that_of_rows_that_were_solved_over_the_step()
     assert [len(nobody.audit(before, after)) for before, after, _ in driven(nobody, path)] == [1, 0, 0]
 
 
-# The sample ----------------------------------------------------------------------------------------------------------
+# The sample -----------------------------------------------------------------------------------------------------------
 
 
 def test_the_sample_stays_where_rows_have_a_memory_and_changes_where_not():
@@ -394,13 +417,13 @@ def test_a_bound_that_is_not_kept_fails_its_check():
     full = cubic()
     model = adaptive(full, cheap("Linear"), tolerance=2e-2, audit=0.3)
     path = np.full((6, 60), 0.3) * np.linspace(0.9, 1.1, 60)
-    for number, (_, state, _) in enumerate(driven(model, path)):
-        full.settings = Cubes(cube=4.0 ** (number + 1))
+    for number, (_, after, _) in enumerate(driven(model, path)):
+        full.settings, state = Cubes(cube=4.0 ** (number + 1)), after
     failed = [check.name for check in model.conclude(state) if not check.passed]
     assert "error of Stress as measured, and its bound" in failed
 
 
-# What is told ----------------------------------------------------------------------------------------------------------
+# What is told ---------------------------------------------------------------------------------------------------------
 
 
 def test_the_report_tells_bound_error_and_costs():
@@ -436,7 +459,7 @@ def test_a_slope_that_is_given_is_taken():
     assert told["bound of the error of Strain [1]"] == np.inf  # nothing has moved: no slope is known
 
 
-# Any rows, ranks, restart -----------------------------------------------------------------------------------------------
+# Any rows, ranks, restart ---------------------------------------------------------------------------------------------
 
 
 def test_any_rows_can_be_solved_alone():
@@ -484,16 +507,6 @@ def test_a_failure_on_the_way_is_that_of_its_row():
     assert caught.value.rows.tolist() == [3]
 
 
-class Half:
-    """One of two ranks, played one after the other: what the other one has is known already."""
-
-    def __init__(self, first, count, total, everything):
-        self.first, self.count, self.total, self.everything = first, count, total, everything
-
-    def everywhere(self, values):
-        return self.everything(values)
-
-
 def test_a_state_is_saved_and_restored_to_the_last_bit(tmp_path):
     path = waves(5, n=40, size=0.02)
 
@@ -524,7 +537,7 @@ def test_counts_go_on_after_a_restart():
     assert saved["counts"]["asked"] == 30
 
 
-# What is refused -------------------------------------------------------------------------------------------------------
+# What is refused ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,8 @@ def test_of_many_only_the_nearest_foretell():
     known = np.arange(10)
     found = neighbours(features, known, features[:10], column(np.arange(10.0)))[:, 0]
     np.testing.assert_array_equal(found[[0, 9, 19]], [4.0, 8.0, 9.0])
+    found = neighbours(features, known, features[:10], column(np.arange(10.0)[::-1]))[:, 0]
+    np.testing.assert_array_equal(found[[0, 9, 19]], [8.0, 4.0, 3.0])
 
 
 def test_the_scales_of_features_do_not_matter():
