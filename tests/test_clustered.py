@@ -341,10 +341,11 @@ def test_nothing_switches_inside_a_window():
 
 def test_a_step_of_no_length_shows_the_state_as_it_is():
     made, begin = clustered(Law(rate=0.5))
-    state = last(made, begin, 3)
-    after, seen = made.solve(made.plan(state), front(30), 0.0)
-    np.testing.assert_array_equal(seen["Stress"], state["model"]["m"] ** 2)
-    np.testing.assert_array_equal(after["history"]["values"], state["history"]["values"])
+    planned = made.plan(last(made, begin, 3))
+    planned = {**planned, "model": {**planned["model"], "m": planned["model"]["m"] + 1.0}}
+    after, seen = made.solve(planned, front(30), 0.0)
+    np.testing.assert_array_equal(seen["Stress"], planned["model"]["m"] ** 2)
+    np.testing.assert_array_equal(after["history"]["values"], planned["history"]["values"])
 
 
 # Failures -------------------------------------------------------------------------------------------------------------
