@@ -77,6 +77,23 @@ def test_porous_flow_clogs_and_its_books_close(tmp_path, variant, elements):
     assert (tmp_path / "run" / "porous-flow.png").stat().st_size > 10_000
 
 
+@pytest.mark.parametrize(("variant", "cells"), [(None, 12), ("limit-load", 8)])
+def test_plasticity_loads_and_unloads_and_its_energies_agree(tmp_path, variant, cells):
+    overrides = ["Macro.settings.elements=[2, 1]", f"Micro.settings.cells={cells}"]
+    summary = run("plasticity", tmp_path / "run", variant=variant, overrides=overrides)
+    found = values(summary)
+    recorded = json.loads((ROOT / "tutorials" / "plasticity" / "reference" / "checks.json").read_text())
+    unloaded = {"locked in", "share of the work left that is stored"}
+    assert found.keys() == (recorded.keys() if variant is None else recorded.keys() - unloaded | {"limit load"})
+    assert [check["name"] for check in summary["checks"] if not check["passed"]] == []
+    assert found["Hill-Mandel, relative to the work"] < 1e-10
+    if variant is None:
+        assert found["locked in"] > 1.0  # J/m
+        assert found["share of the misfit in what is stored"] > 0.01
+    assert summary["participants"]["Macro"]["windows_not_converged"] == 0
+    assert (tmp_path / "run" / "plasticity.png").stat().st_size > 50_000
+
+
 def test_a_brain_with_a_spiking_column(tmp_path):
     summary = run("brain", tmp_path / "run")
     found = values(summary)

@@ -43,6 +43,7 @@ class Composite(Phases):
     tolerance: float = setting(2e-11, "share of the stress that may be out of balance", above=0, maximum=1e-3)
     tangent_tolerance: float = setting(1e-6, "error of the tangent, as a share of its entries", above=0, maximum=1e-1)
     snapshots: int = setting(12, "pictures to keep of the cells, after the one at the start", minimum=0)
+    volumes: int = setting(48, "cells in each picture, evenly spaced in the order of the points", minimum=1)
     threads: int = setting(1, "parts of the batch that are worked on at the same time", minimum=1)
 
 
