@@ -272,7 +272,7 @@ def told(outcome: Outcome) -> Report:
         found |= {
             f"bound of the error of {name}": float(outcome.bound[number] / scale),
             f"measured error of {name}": measured.value,
-            f"95 % interval of that, from {measured.rows} rows": interval,
+            f"95 % interval of the measured error of {name}": f"{interval} from {measured.rows} rows",
             f"effectivity of the bound of {name}": outcome.effectivity(number),
             f"factor on what is said of the error of {name}": float(outcome.factor[number]),
         }

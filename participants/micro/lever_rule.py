@@ -14,6 +14,7 @@ like ice and brine in layers of thickness 1 - phi and phi.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,7 @@ class LeverRule:
     Settings = Material
     controls = CONTROLS
     observables = OBSERVABLES
+    history: ClassVar[bool] = False  # what is seen follows from the temperature of now
 
     def __init__(self, settings: Material, seed: int) -> None:
         self.settings = settings
