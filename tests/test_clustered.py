@@ -46,7 +46,7 @@ from scalebridge.strategies import FILE_NAME, Account
 N = 200
 X = np.linspace(0.0, 1.0, N)
 POINTS = np.stack([X, 0.0 * X], axis=1)
-ALWAYS = {"when_it_pays": False}
+ALWAYS = {"when_it_pays": False, "correct": "none"}  # so that what is copied is what a representative shows
 
 
 class Law:

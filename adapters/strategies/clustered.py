@@ -68,7 +68,7 @@ class ClusterSettings:
         choices=("take-over", "replay"),
     )
     correct: str = setting(
-        "none", "whether copies are corrected to first order in the controls", choices=("none", "linear")
+        "linear", "whether copies are corrected to first order in the controls", choices=("none", "linear")
     )
     audit: float = setting(0.02, "share of followers that is solved as well, for the error", minimum=0, maximum=1)
     when_it_pays: bool = setting(True, "whether to solve all points where clustering takes longer than it spares")
