@@ -139,7 +139,7 @@ def test_no_estimate_hides_an_error_that_is_known():
     path[:, 0] = 1.0
     chosen = [before["rows"]["chosen"] for before, _, _ in driven(model, path)]
     assert all(rows[0] for rows in chosen)
-    assert chosen[-1].sum() < 50
+    assert chosen[-1].sum() < 80
 
 
 def test_a_cheap_model_that_says_nothing_is_judged_by_rows_nearby():

@@ -88,9 +88,9 @@ def test_the_scales_of_features_do_not_matter():
     np.testing.assert_array_equal(neighbours(still, known, still[:15], errors), first)
 
 
-@pytest.mark.parametrize(("rows", "skew", "least"), [(5, 0, 0.88), (20, 0, 0.93), (5, 1, 0.82), (80, 1, 0.93)])
+@pytest.mark.parametrize(("rows", "skew", "least"), [(5, 0, 0.88), (20, 0, 0.93), (5, 1, 0.79), (80, 1, 0.93)])
 def test_a_measured_total_lies_in_its_interval(rows, skew, least):
-    """The rest has 1,000 rows. Of few rows, with skew errors, the 95 % are 85: who is worst is seldom seen."""
+    """The rest has 1,000 rows. Of few rows, with skew errors, the 95 % are 80: who is worst is seldom seen."""
     random, inside, totals = np.random.default_rng(rows), 0, []
     for _ in range(1500):
         stated = random.exponential(size=1000)

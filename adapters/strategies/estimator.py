@@ -48,13 +48,14 @@ def factor(errors: Array, stated: Array, level: float) -> float:
 
 
 def _with_one_more(errors: Array, stated: Array) -> tuple[Array, Array]:
-    """Return a sample with one more row, as bad as the worst in it, and at least as bad as was said of it.
+    """Return a sample with one more row, of which the mean is said; it is at least as wrong as that.
 
-    Where nothing was found to be wrong that is not yet a proof that nothing is.
+    By the worst factor in the sample it is wrong, but no more wrong than any row. Where nothing was found to be wrong
+    that is not yet a proof that nothing is.
     """
     mean = float(stated.mean())
-    worst = max(float((errors / stated).max()), 1.0)
-    return np.append(errors, worst * mean), np.append(stated, mean)
+    worst = min(float((errors / stated).max()) * mean, float(errors.max()))
+    return np.append(errors, max(worst, mean)), np.append(stated, mean)
 
 
 def _ratio(errors: Array, stated: Array) -> tuple[float, float]:
