@@ -1,6 +1,6 @@
 # make run    the main case: ice melting in brine on two scales
 # make test   formatter, linter, type checker and all tests; ENGINE=precice runs them on libprecice
-# make bench  what exchange, mappings, quasi-Newton and cell problems cost; ENGINE=precice puts libprecice beside it
+# make bench  what exchange, mappings, quasi-Newton, cell problems and solids cost; ENGINE=precice puts libprecice beside it
 # make torture breaks 100 runs and 10,000 configurations, and writes torture/RESULT.md
 # Each sets up .venv by itself; PYTHON=/path/to/python3.12 chooses the interpreter.
 

@@ -1,4 +1,4 @@
-"""python -m benchmarks [exchange|mappings|quasi-newton|cells|neural ...]
+"""python -m benchmarks [exchange|mappings|quasi-newton|cells|neural|solids ...]
 
 Prints the tables of the engine's README, side by side with libprecice where it is installed (the environment variable
 PRECICE_PYTHON names an interpreter that has pyprecice, where this one does not), and those of the README beside this.
@@ -11,10 +11,10 @@ import platform
 import sys
 import tempfile
 
-from benchmarks import cells, exchange, mappings, neural, quasi_newton
+from benchmarks import cells, exchange, mappings, neural, quasi_newton, solids
 from benchmarks.pairs import engines
 
-PARTS = ("exchange", "mappings", "quasi-newton", "cells", "neural")
+PARTS = ("exchange", "mappings", "quasi-newton", "cells", "neural", "solids")
 
 
 def main(parts: list[str]) -> int:
@@ -30,8 +30,8 @@ def main(parts: list[str]) -> int:
         elif part == "mappings":
             with tempfile.TemporaryDirectory() as folder:
                 print(mappings.report(found, folder), flush=True)
-        elif part in ("cells", "neural"):
-            print({"cells": cells, "neural": neural}[part].report(), flush=True)
+        elif part in ("cells", "neural", "solids"):
+            print({"cells": cells, "neural": neural, "solids": solids}[part].report(), flush=True)
         else:
             print(quasi_newton.report(found), flush=True)
     return 0
