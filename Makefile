@@ -1,5 +1,6 @@
 # make run    the main case: ice melting in brine on two scales
 # make test   formatter, linter, type checker and all tests; ENGINE=precice runs them on libprecice
+# make test-long  the few tests that take longest
 # make bench  what exchange, mappings, quasi-Newton, cell problems and solids cost; ENGINE=precice puts libprecice beside it
 # make torture breaks 100 runs and 10,000 configurations, and writes torture/RESULT.md
 # Each sets up .venv by itself; PYTHON=/path/to/python3.12 chooses the interpreter.
@@ -9,13 +10,16 @@ EXTRAS_TEST = dev$(if $(filter precice,$(ENGINE)),$(comma)precice)
 comma := ,
 INSTALLED = pyproject.toml constraints.txt tools/setup
 
-.PHONY: run test lint format bench torture setup clean
+.PHONY: run test test-long lint format bench torture setup clean
 
 run: .venv/.installed-fem
 	.venv/bin/scalebridge run phase-change --engine $(ENGINE)
 
 test: lint
-	ENGINE=$(ENGINE) .venv/bin/python -m pytest --numprocesses 2 --dist loadfile
+	ENGINE=$(ENGINE) .venv/bin/python -m pytest --numprocesses 2 --dist loadfile -m "not long"
+
+test-long: lint
+	ENGINE=$(ENGINE) .venv/bin/python -m pytest -m long
 
 lint: .venv/.installed-$(EXTRAS_TEST)
 	.venv/bin/ruff format --check

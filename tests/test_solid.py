@@ -216,6 +216,7 @@ def test_a_cylinder_flows_from_the_inner_wall_outwards(tmp_path):
         assert all(two < 30 * one**2 / 1e-3 for one, two in near), steps
 
 
+@pytest.mark.long
 def test_a_sphere_carries_its_limit_pressure_and_no_more(tmp_path):
     """2 YIELD ln(b / a), with three tetrahedra from wall to wall in P2; P1 knows no limit at all."""
     limit = 2 * YIELD * np.log(B / A)
@@ -259,6 +260,7 @@ def test_a_plate_with_a_hole_is_loaded_and_unloaded(tmp_path):
 ELASTICALLY = {"tangent": "elastic"}
 
 
+@pytest.mark.long
 def test_without_the_tangent_the_coupling_accelerates(tmp_path):
     """The elastic stiffness leads to the same end; quasi-Newton acceleration gets there in fewer iterations.
 

@@ -112,7 +112,9 @@ def test_a_brain_whose_column_is_a_mass_is_the_brain_in_one_piece(tmp_path):
     assert values(summary) == {"difference of all rates to the brain in one piece": pytest.approx(0, abs=1e-12)}
 
 
-@pytest.mark.parametrize(("variant", "regions"), [("mean-field", "AB"), ("split", "AB")])
+@pytest.mark.parametrize(
+    ("variant", "regions"), [("mean-field", "AB"), pytest.param("split", "AB", marks=pytest.mark.long)]
+)
 def test_a_spiking_population_and_its_mean_field(tmp_path, variant, regions):
     """The published fixed points: rates in 1 / tau, so Hz at tau = 10 ms are a hundred times as large."""
     summary = run("brain", tmp_path / "run", variant=variant)
