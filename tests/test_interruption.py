@@ -97,16 +97,12 @@ def interrupted_while_shielded(done):
         done.append("to the end")
 
 
+@pytest.mark.usefixtures("handlers")
 def test_a_shielded_passage_is_not_interrupted():
     done = []
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    try:
-        with pytest.raises(Interrupted) as caught:
-            interrupted_while_shielded(done)
-        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # nothing disturbs the end
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with pytest.raises(Interrupted) as caught:
+        interrupted_while_shielded(done)
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # nothing disturbs the end
     assert done == ["to the end"]
     assert caught.value.status == 143
     assert str(caught.value) == "stopped by signal 15 (SIGTERM)"

@@ -519,6 +519,7 @@ def test_signals_have_no_table(case, capsys, monkeypatch):
     assert "Strain: is per window; expected values at points, as a table has them" in err
 
 
+@pytest.mark.usefixtures("handlers")
 def test_an_interrupted_process_says_that_it_goes_on(case, capsys, monkeypatch):
     def interrupted(*_):
         raise Interrupted(signal.SIGTERM)

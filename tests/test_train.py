@@ -90,6 +90,7 @@ def test_runs_without_snapshots(tmp_path, capsys):
     assert "has no snapshots of Micro" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("handlers")
 def test_training_that_is_interrupted_says_that_it_can_go_on(tmp_path, capsys, monkeypatch):
     def interrupted(*given):
         raise Interrupted(signal.SIGINT)
