@@ -14,7 +14,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 @pytest.fixture
 def handlers() -> Iterator[None]:
-    """Give back how signals are answered, for tests in which one ends a command: what follows it is to be left alone."""
+    """Give back how signals are answered, for tests in which one ends a command."""
     before = {number: signal.getsignal(number) for number in SIGNALS}
     yield
     for number, handler in before.items():
