@@ -47,6 +47,8 @@ class Twice(Around):
         super().__init__(model, context)
         self.settings = settings
         self.planned = 0
+        if "another" in context.file(settings.file).read_text():
+            raise CouplingError("tabulated: it is of another model")
         context.remember("counts", self)
 
     def start(self, points, controls):
@@ -77,6 +79,7 @@ def twice(monkeypatch):
     @dataclasses.dataclass(frozen=True)
     class TwiceSettings:
         file: str = setting("table.npz", "a table", file=True)
+        outside: str = setting("error", "who answers outside of it")
 
     monkeypatch.setattr(Twice, "Settings", TwiceSettings)
     monkeypatch.setitem(registry.STRATEGIES, "tabulated", "test_auto:Twice")
@@ -101,6 +104,7 @@ def test_a_table_is_used_where_it_is_right_and_there(tmp_path, capsys):
     state = made.start(POINTS, CONTROLS)
     assert isinstance(made.model.model, Twice)
     assert made.model.model.settings.file == "mine.npz"
+    assert made.model.model.settings.outside == "model"
     assert state["choice"].tolist() == [CHOICES.index("tabulated")] * 3
     _, seen = made.solve(made.plan(state), CONTROLS, 0.1)
     np.testing.assert_allclose(seen["Stress"], 2 * CONTROLS["Strain"], atol=1e-6)
@@ -131,6 +135,15 @@ def test_what_is_not_there_is_said(tmp_path, capsys):
     assert made.state_of_full(state) is state["model"]
 
 
+def test_a_file_that_does_not_fit_is_not_used_and_this_is_said(tmp_path, capsys):
+    (tmp_path / "table.npz").write_text("another")
+    made = auto(1e-5, tmp_path)
+    told = made.report(made.start(POINTS, CONTROLS)).layers[0].report
+    assert (told["right"], told["used"]) == ("tabulated", "concurrent")
+    assert told["not tabulated"] == "it is of another model"
+    assert "tabulated is not used: it is of another model" in capsys.readouterr().out
+
+
 def test_a_memory_speaks_against_tables(tmp_path):
     (tmp_path / "table.npz").write_text("")
     made = auto(1.0, tmp_path)
@@ -144,9 +157,9 @@ def test_a_memory_speaks_against_tables(tmp_path):
 
 def test_what_adaptive_and_others_are_given(tmp_path):
     one = auto(1.0, tmp_path, tolerance=0.02, surrogate="law.npz").model
-    law = {"surrogate": {"file": "law.npz"}}
+    law = {"surrogate": {"file": "law.npz", "outside": "extrapolate"}}
     assert one._layer("adaptive") == {"tolerance": 0.02, "cheap": law}
-    assert one._layer("surrogate") == {"file": "law.npz"}
+    assert one._layer("surrogate") == {"file": "law.npz", "outside": "error"}
     assert one._layer("clustered") == {}
 
 

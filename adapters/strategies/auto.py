@@ -13,7 +13,7 @@ import numpy as np
 
 from adapters.micro import Array, MicroModel, State, Values
 from adapters.strategies import registry
-from adapters.strategies.protocol import Around, Context, Report
+from adapters.strategies.protocol import Around, Context, Report, forget
 from adapters.wiring import CouplingError
 from scalebridge.settings import setting
 from scalebridge.strategies import CONCURRENT
@@ -34,6 +34,11 @@ class AutoSettings:
     tolerance: float = setting(0.01, "error that is allowed, as a share of the range of what is seen", above=0)
     table: str = setting("table.npz", "what `scalebridge tabulate` has made, if it has", file="optional")
     surrogate: str = setting("surrogate.npz", "what `scalebridge train` has made, if it has", file="optional")
+    outside: str = setting(
+        "error",
+        "what a question outside of the box is, if a trained law is used alone",
+        choices=("error", "extrapolate"),
+    )
     ends: int = setting(2, "places to which the path test leads", minimum=1)
     directions: int = setting(1, "in which the memory is looked at; 0 for each component", minimum=0)
 
@@ -95,22 +100,30 @@ class Auto(Around):
         if choice == self._chosen:
             return
         name, self._chosen = CHOICES[choice], choice
-        self.model = self.within
-        if name != CONCURRENT:
-            self.model = registry.layer_of(name, self._layer(name), self.within, self._below())
-
-    def _below(self) -> Context:
         context = self.context
-        return replace(context, remember=lambda key, thing: context.remember(f"chosen: {key}", thing))
+        below = replace(context, remember=lambda key, thing: context.remember(f"chosen: {key}", thing))
+        self.model = self._made(name, below)
+
+    def _made(self, name: str, context: Context) -> MicroModel:
+        """Return a strategy around the micro model; the model itself for `concurrent`."""
+        if name == CONCURRENT:
+            return self.within
+        return registry.layer_of(name, self._layer(name), self.within, context)
 
     def _layer(self, name: str) -> dict[str, Any]:
-        """Return the settings of a strategy."""
+        """Return the settings of a strategy.
+
+        Iterations lead beyond what anybody has foreseen. There the micro model answers, where a strategy can ask it.
+        """
         s = self.settings
-        law = {"surrogate": {"file": s.surrogate}}
         known: dict[str, dict[str, Any]] = {
-            "tabulated": {"file": s.table},
-            "surrogate": law["surrogate"],
-            "adaptive": {"tolerance": s.tolerance, "cheap": law},
+            "tabulated": {"file": s.table, "outside": "model"},
+            "surrogate": {"file": s.surrogate, "outside": s.outside},
+            # of what is extrapolated nothing is known, so it is solved in full from the next time window on
+            "adaptive": {
+                "tolerance": s.tolerance,
+                "cheap": {"surrogate": {"file": s.surrogate, "outside": "extrapolate"}},
+            },
         }
         return known.get(name, {})
 
@@ -122,6 +135,10 @@ class Auto(Around):
             return f"there is no strategy '{name}'"
         if name in file and not self.context.file(file[name]).is_file():
             return f"there is no file '{file[name]}', which {MADE_BY[name]} makes"
+        try:
+            self._made(name, replace(self.context, remember=forget))
+        except CouplingError as error:  # a file of another model, or of other settings
+            return str(error).removeprefix(f"{name}: ")
         return ""
 
     def _choose(self, dimensions: int) -> None:

@@ -27,7 +27,7 @@ type Report = dict[str, Told]
 type Layer = Mapping[str, Mapping[str, Any]]  # one name: plain values of its settings, in the declared units
 
 
-def _forget(name: str, thing: Keepable) -> None:
+def forget(name: str, thing: Keepable) -> None:
     """Remember nothing: outside a run there are no checkpoints."""
 
 
@@ -66,7 +66,7 @@ class Context:
     end: float | None = None
     plain: MicroModel | None = None
     scaled: Callable[[MicroModel], MicroModel] = _as_it_is
-    remember: Callable[[str, Keepable], None] = _forget
+    remember: Callable[[str, Keepable], None] = forget
 
     def file(self, name: str) -> Path:
         """Return the path of a file that the case names."""
