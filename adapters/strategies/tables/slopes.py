@@ -1,4 +1,4 @@
-"""Observables that are derivatives of others: "Liquid-Fraction-Slope = Liquid-Fraction / Temperature".
+"""Observables of a table that are derivatives of the interpolants of others: "Tangent = Stress / Strain".
 
 An interpolated derivative is nearer to the true one; the derivative of the interpolant is that of what the macro side
 gets, which Newton's method wants.
@@ -12,31 +12,32 @@ from typing import Any
 import numpy as np
 
 from adapters import tensors
+from adapters.strategies import derivatives as declared
+from adapters.strategies.derivatives import Derivative, DerivativeError
 from adapters.strategies.tables.columns import Columns
 from adapters.strategies.tables.cube import Cube
 from adapters.strategies.tables.nodes import Floats
 from adapters.wiring import CouplingError
-from scalebridge.fields import Field, equals
-from scalebridge.findings import nearest
-from scalebridge.units import UnitError, converter
+from scalebridge.fields import equals
 
 
 @dataclass(frozen=True)
 class Slope:
-    """An observable that is the derivative of another one by a control.
+    """An observable that is taken to be the derivative of an interpolant.
 
     Attributes
     ----------
-    name : of the observable, `of` that whose derivative it is, by the control `by`.
-    factor : of units.
+    declared : which of which by which control.
     """
 
-    name: str
-    of: str
-    by: str
-    factor: float
+    declared: Derivative
     cube: Cube
     observables: Columns
+
+    @property
+    def name(self) -> str:
+        """The observable."""
+        return self.declared.name
 
     @property
     def columns(self) -> slice:
@@ -45,53 +46,28 @@ class Slope:
 
     def __call__(self, derivatives: Floats) -> Floats:
         """Return its columns (n, k) of the derivatives (n, d, ...) of all observables by all components of controls."""
-        n, field = len(derivatives), self.observables.fields[self.name]
-        control, observable = self.cube.fields[self.by], self.observables.fields[self.of]
-        own = derivatives[:, :, self.observables.of(self.of)]
-        dimensions = self.observables.dimensions.get(self.of, 0)
-        full = np.zeros((n, *tensors.shape(observable, dimensions), *self.cube.box.shapes[self.by]))
-        carried = {axis.index for axis in self.cube.box.axes if axis.control == self.by}
+        n, field, of, by = len(derivatives), self.observables.fields[self.name], self.declared.of, self.declared.by
+        control, observable = self.cube.fields[by], self.observables.fields[of]
+        own = derivatives[:, :, self.observables.of(of)]
+        dimensions = self.observables.dimensions.get(of, 0)
+        full = np.zeros((n, *tensors.shape(observable, dimensions), *self.cube.box.shapes[by]))
+        carried = {axis.index for axis in self.cube.box.axes if axis.control == by}
         for row, axis in enumerate(self.cube.box.axes):
-            if axis.control == self.by:
+            if axis.control == by:
                 # what moves are both halves of a symmetric tensor, so each has half of the derivative
                 same = equals(axis.index) - (carried - {axis.index}) if control.rank == 2 else {axis.index}
                 for index in same:
                     place: Any = (..., *index)
-                    full[place] = self.observables.field(self.of, own[:, row]) / len(same)
+                    full[place] = self.observables.field(of, own[:, row]) / len(same)
         if field.rank > 1 and field.symmetric:  # which a derivative of an interpolant is not exactly
             full = 0.5 * (full + full.transpose(0, *((2, 1) if field.rank == 2 else (3, 4, 1, 2))))
         one = Columns({self.name: field}, self.observables.dimensions)
-        return np.asarray(self.factor * one.flatten({self.name: full}))
+        return np.asarray(self.declared.factor * one.flatten({self.name: full}))
 
 
 def parse(text: str, cube: Cube, observables: Columns) -> Slope:
     """Return the slope that a text declares. Raises CouplingError where it declares none of these fields."""
-    name, equal, quotient = (part.strip() for part in text.partition("="))
-    of, over, by = (part.strip() for part in quotient.partition(" / "))
-    if not equal or not over:
-        raise CouplingError(f"tabulated: slopes: '{text}' declares no slope; expected 'NAME = NAME / CONTROL'")
-    for one, known, what in (
-        (name, observables.fields, "observable"),
-        (of, observables.fields, "observable"),
-        (by, cube.fields, "control"),
-    ):
-        if one not in known:
-            near = nearest(one, known)
-            hint = f". Did you mean '{near}'?" if near else f"; expected one of {', '.join(known)}"
-            raise CouplingError(f"tabulated: slopes: '{one}' is no {what}{hint}")
-    slope, observable, control = observables.fields[name], observables.fields[of], cube.fields[by]
-    if slope.rank != observable.rank + control.rank:
-        raise CouplingError(
-            f"tabulated: slopes: {name} is a {slope.kind}, and the derivative of a {observable.kind} by a "
-            f"{control.kind} is none"
-        )
-    return Slope(name, of, by, _factor(name, slope, observable, control), cube, observables)
-
-
-def _factor(name: str, slope: Field, observable: Field, control: Field) -> float:
-    """Return by what a quotient has to be multiplied to be in the unit of the slope."""
-    unit = observable.unit if control.unit == "1" else f"{observable.unit}/({control.unit})"
     try:
-        return converter(unit, slope.unit).factor
-    except UnitError as error:
-        raise CouplingError(f"tabulated: slopes: {name}: {error}") from None
+        return Slope(declared.parse(text, cube.fields, observables.fields), cube, observables)
+    except DerivativeError as error:
+        raise CouplingError(f"tabulated: slopes: {error}") from None
