@@ -17,6 +17,7 @@ from test_box import snapshots
 from test_coupling import xml
 from test_onfailure import CORD
 
+from adapters.micro import MicroError
 from adapters.strategies import box as boxes
 from adapters.strategies.box import BoxError, Recorded
 from adapters.strategies.diagnosis.answer import Asked, diagnose
@@ -321,6 +322,30 @@ def test_what_cannot_be_diagnosed():
     empty = solid(stiff=np.nan)
     with pytest.raises(DiagnosisError, match="cannot be followed in steps of 0 s: NaN in Stress"):
         found(empty)
+
+
+def test_steps_that_are_too_long_for_a_model_are_made_in_parts():
+    """Grains dissolve within a fraction of the time for which a diagnosis waits."""
+
+    class Hasty(Solid):
+        longest = 1.0
+
+        def solve(self, state, controls, dt):
+            if dt > self.longest:
+                raise MicroError([0], f"a step of {dt:g} s is too large")
+            return super().solve(state, controls, dt)
+
+    here = probe(Hasty(Settings(tau=0.01)))
+    rest, ends = np.zeros((1, here.box.centre.size)), np.full((1, here.box.centre.size), 0.01)
+    state, _ = here.start(rest)
+    for here.model.longest, solves in ((1.0, 1), (0.3, 1 + 4), (0.02, 1 + 1 + 1 + 64)):
+        before = here.solves
+        _, seen = here.step(state, ends, 1.0)
+        assert here.solves - before == solves
+        assert seen["Stress"][0] == pytest.approx(0.01, rel=0.02)
+    here.model.longest = 0.01
+    with pytest.raises(DiagnosisError, match=r"in steps of 1 s: MicroError: a step of 1 s is too large"):
+        here.step(state, ends, 1.0)
 
 
 def test_how_fast_the_controls_change():

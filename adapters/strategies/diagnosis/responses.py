@@ -17,6 +17,7 @@ type Array = NDArray[np.float64]
 type Seen = dict[str, Array]
 
 CONSTANT = 1e-9  # what varies by a smaller share of its size is constant
+PARTS = (1, 4, 16, 64)  # of a step, of which fewest are taken: a diagnosis waits longer than any time window is
 
 
 class DiagnosisError(CouplingError):
@@ -52,19 +53,31 @@ class Probe:
         return self.step(state, values, 0.0)
 
     def step(self, state: State, values: Array, dt: float) -> tuple[State, Seen]:
-        """Advance n simulations by `dt` [s] to the components `values` (n, m)."""
-        controls = self.box.controls(values)
-        self.solves += len(values) if dt > 0 else 0
-        try:
-            after, observables = self.model.solve(state, controls, dt)
-        except Exception as error:
-            if isinstance(error, CouplingError):
-                raise
-            raise self._failed(dt, Failure.of(error).what) from error
-        seen = {name: np.asarray(observables[name], dtype=np.float64) for name in self.model.observables}
-        if wrong := spoiled(state, after, seen):
-            raise self._failed(dt, next(iter(wrong.values())).what)
-        return after, seen
+        """Advance n simulations by `dt` [s] to the components `values` (n, m); in parts if it is too long for them."""
+        failed: DiagnosisError | None = None
+        for parts in PARTS if dt > 0 else (1,):
+            try:
+                return self._in_parts(state, values, dt, parts)
+            except DiagnosisError as error:
+                failed = failed or error
+        assert failed is not None
+        raise failed
+
+    def _in_parts(self, state: State, values: Array, dt: float, parts: int) -> tuple[State, Seen]:
+        controls, seen = self.box.controls(values), dict[str, Array]()
+        for _ in range(parts):
+            self.solves += len(values) if dt > 0 else 0
+            try:
+                after, observables = self.model.solve(state, controls, dt / parts)
+            except Exception as error:
+                if isinstance(error, CouplingError):
+                    raise
+                raise self._failed(dt, Failure.of(error).what) from error
+            seen = {name: np.asarray(observables[name], dtype=np.float64) for name in self.model.observables}
+            if wrong := spoiled(state, after, seen):
+                raise self._failed(dt, next(iter(wrong.values())).what)
+            state = after
+        return state, seen
 
     def _failed(self, dt: float, what: str) -> DiagnosisError:
         return DiagnosisError(
