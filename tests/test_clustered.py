@@ -30,7 +30,7 @@ from participants.micro.brine import Brine, Volumes
 from participants.micro.grain import Cell, Grain
 from scalebridge import checks
 from scalebridge.fields import Field
-from scalebridge.findings import ConfigurationError
+from scalebridge.findings import ConfigurationError, Findings
 
 N = 200
 X = np.linspace(0.0, 1.0, N)
@@ -486,7 +486,7 @@ def test_settings_that_cannot_be_used(given, message):
 
 def test_tolerances_have_units_or_are_shares_of_a_range():
     fields = {"Temperature": Field("K"), "Flux": Field("W/m^2", rank=1)}
-    read = tolerances.read((), ("0.1 degC", "2 % of range"), fields)
+    read = tolerances.read((), ("0.1 degC", "2 % of range"), fields, Findings("it"))
     assert read["Temperature"].of(50.0) == pytest.approx(0.1)
     low, high = np.array([270.0, 0.0, -1.0]), np.array([280.0, 4.0, 1.0])
     np.testing.assert_allclose(tolerances.columns(read, [1, 2], low, high), [0.1, 0.08, 0.08])

@@ -153,7 +153,7 @@ class Adaptive(Around):
         if not behind.size:
             return state
         question = {"state": take(state, behind), "path": take(path, behind)}
-        if self._memo is None or not _same(self._memo[0], question):
+        if self._memo is None or not replay.same(self._memo[0], question):
             with self.tally.timing("replay"), of_rows(behind):
                 answer, made = replay.replayed(self.model, question["state"], question["path"])
             self.tally.replays(made)
@@ -286,13 +286,6 @@ def _replaced(values: Any, rows: Rows, new: Array) -> Array:
     result = np.array(values, dtype=np.float64)
     result[rows] = new
     return result
-
-
-def _same(one: Any, other: Any) -> bool:
-    """Say whether two states are the same to the last bit."""
-    if isinstance(one, Mapping):
-        return one.keys() == other.keys() and all(_same(value, other[name]) for name, value in one.items())
-    return bool(np.array_equal(one, other))
 
 
 def _group(state: State, name: str) -> State:

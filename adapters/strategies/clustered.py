@@ -7,12 +7,15 @@ any representative it becomes one itself, and goes on from there or makes up for
 In every window some of the points that follow are drawn by lot and solved as well, under their own controls. That says
 what copying costs in accuracy, and leaves the result as it is. Where paths are replayed it is the whole error; else
 they go on from the state that they have, their representative's, and what it was to take that over remains unknown.
+
+With the history of each window, a window is iterated with representatives alone, and when it is complete all that
+followed are solved once. Their states are then right, errors do not add up, and copies say what a window changes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from time import perf_counter
 from typing import Any, ClassVar, cast
 
@@ -23,55 +26,22 @@ from adapters.failing.attempt import spoiled
 from adapters.micro import Array, MicroError, MicroModel, State, Values, take
 from adapters.ranks import Rows
 from adapters.strategies import lots, replay
+from adapters.strategies.clusters import settings as clusters
 from adapters.strategies.clusters import tangent, tolerances
+from adapters.strategies.clusters.catching import Begun, CatchUp
 from adapters.strategies.clusters.columns import apart, flat, largest
 from adapters.strategies.clusters.copying import Solved, observables, states, within_reach
 from adapters.strategies.clusters.errors import Errors, Measured
 from adapters.strategies.clusters.history import History
 from adapters.strategies.clusters.paying import Ledger
 from adapters.strategies.clusters.plan import Plan, Rule, everywhere
+from adapters.strategies.clusters.settings import ClusterSettings
 from adapters.strategies.clusters.similarity import NONE
 from adapters.strategies.protocol import Around, Context, Report, of_rows, taken
 from scalebridge import checks
 from scalebridge.checks import Check
-from scalebridge.settings import setting
 
 type Ids = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class ClusterSettings:
-    """Who is like whom, and what follows from it."""
-
-    rule: str = setting(
-        "absolute",
-        "absolute: a point is like its representative within the tolerance; relative: within refining_constant times "
-        "the largest distance of all, as in the Micro Manager",
-        choices=("absolute", "relative"),
-    )
-    data: tuple[str, ...] = setting((), "controls and observables by which points are compared; none for all")
-    tolerance: tuple[str, ...] = setting(
-        (),
-        "of the rule absolute: one for all data or one for each, such as 0.1 K or 1 % of range; none for the latter",
-    )
-    history_param: float = setting("0.1 1/s", "rate at which differences are forgotten", minimum=0)
-    coarsening_constant: float = setting(
-        0.2, "share of the distance allowed within which a representative stops being one", above=0, maximum=1
-    )
-    refining_constant: float = setting(
-        0.05, "of the rule relative: distance allowed, as a share of the largest", above=0, maximum=1
-    )
-    memory: int = setting(8, "steps of the past that are compared one by one", minimum=1)
-    history: str = setting(
-        "take-over",
-        "what a point goes on from that stops following: its representative's state, or its own with its path replayed",
-        choices=("take-over", "replay"),
-    )
-    correct: str = setting(
-        "linear", "whether copies are corrected to first order in the controls", choices=("none", "linear")
-    )
-    audit: float = setting(0.02, "share of followers that is solved as well, for the error", minimum=0, maximum=1)
-    when_it_pays: bool = setting(True, "whether to solve all points where clustering takes longer than it spares")
 
 
 class Clustered(Around):
@@ -80,7 +50,8 @@ class Clustered(Around):
     State: "model", what is within, for a follower its representative's; "driven" and "seen", the controls and
     observables of the last step, and "history" of those that are compared; "plan" as in `clusters.plan`, NONE before
     the first; "tolerances" (n, m); "key" of lots; "errors" that were measured; counts of "windows", of "solves", of
-    steps "spared", and how often a follower has "left". With the history replayed "own" state, and "path" since then.
+    steps "spared", and how often a follower has "left". With the history replayed "own" state, and "path" since then;
+    "due" are those who have to catch up before anything else.
     """
 
     name: ClassVar[str] = "clustered"
@@ -89,9 +60,10 @@ class Clustered(Around):
     def __init__(self, model: MicroModel, settings: ClusterSettings, context: Context) -> None:
         super().__init__(model, context)
         self.settings = settings
-        fields = {**self.controls, **self.observables}
-        self.tolerances = tolerances.read(settings.data, settings.tolerance or (tolerances.DEFAULT,), fields)
-        self.absolute, self.replays = settings.rule == "absolute", settings.history == "replay"
+        self.tolerances, self.slopes = clusters.read(settings, self.controls, self.observables)
+        self.absolute, self.linear = settings.rule == "absolute", settings.correct == "linear"
+        self.replays, self.each = settings.history != "take-over", settings.history == "each-window"
+        self.catch_up = CatchUp(model, self._shown)
         self.ledger = Ledger(context)
         context.remember("costs", self.ledger)
 
@@ -114,7 +86,8 @@ class Clustered(Around):
             "errors": Errors.none(n, len(self.observables)).state(),
             **{name: np.zeros(n, dtype=np.int64) for name in ("windows", "solves", "spared", "left")},
         }
-        return state | ({"own": inner, "path": replay.empty(driven)} if self.replays else {})
+        kept: dict[str, State | Array] = {"own": inner, "path": replay.empty(driven), "due": np.zeros(n, dtype=bool)}
+        return state | (kept if self.replays else {})
 
     # A window begins --------------------------------------------------------------------------------------------------
 
@@ -156,7 +129,8 @@ class Clustered(Around):
         s, history, last = self.settings, History.of(_arrays(state, "history")), Plan.of(_arrays(state, "plan"))
         low, high = (everywhere(self._ranks, values) for values in (history.low, history.high))
         limits = tolerances.columns(self.tolerances, self._widths(state), low.min(axis=0), high.max(axis=0))
-        rule = Rule(not self.absolute, s.history_param, s.coarsening_constant, s.refining_constant, near, s.audit)
+        audit = 0.0 if self.each else s.audit  # there all will be known
+        rule = Rule(not self.absolute, s.history_param, s.coarsening_constant, s.refining_constant, near, audit)
         draws = lots.draw(cast(Any, _array(state, "key")), int(_array(state, "windows")[0]))
         plan = rule.plan(row, last.leads, history, limits, draws, self._ranks)
         return plan, np.broadcast_to(limits, (len(row), len(limits))).copy()
@@ -165,7 +139,10 @@ class Clustered(Around):
         """Return the state with a plan; count who stops following."""
         left = plan.leads & ~Plan.of(_arrays(state, "plan")).leads
         more = {"windows": _array(state, "windows") + 1, "left": _array(state, "left") + left}
-        path = {"path": replay.fitted(cast(State, state["path"]))} if self.replays else {}
+        path: dict[str, Any] = {}
+        if self.replays:
+            path = {"path": replay.fitted(_group(state, "path"))}
+            path["due"] = (replay.length(path["path"]) > 0) & self.each
         return {**state, "plan": plan.state(), "tolerances": limits, **more, **path}
 
     # A step -----------------------------------------------------------------------------------------------------------
@@ -177,57 +154,71 @@ class Clustered(Around):
             return {**state, "model": inner}, seen
         driven = {name: np.asarray(controls[name], dtype=np.float64) for name in self.controls}
         ranks = self._ranks if self._ranks is not None and self._ranks.assembled else None
-        plan, solved, failure = Plan.of(_arrays(state, "plan")), None, None
+        plan, begun, solved, failure = Plan.of(_arrays(state, "plan")), None, None, None
         if ranks is not None:
             try:
-                solved = self._solved(state, driven, dt, plan)
+                begun = self._begun(state, plan)
+                solved = self._solved(begun, driven, dt, plan)
             except Exception as error:  # the other ranks wait for this one
                 failure = error
             if ranks.counts(int(failure is not None)).any():
                 ranks = None
         if failure is not None:
             raise failure
-        if ranks is None or solved is None:
+        if ranks is None or begun is None or solved is None:
             plan, ranks = within_reach(plan), None
-            solved = self._solved(state, driven, dt, plan)
+            begun = self._begun(state, plan)
+            solved = self._solved(begun, driven, dt, plan)
         with self.ledger.counted("beside"):
-            return self._copied(state, driven, dt, plan, solved, ranks)
+            return self._copied(state, begun, driven, dt, plan, solved, ranks)
 
-    def _solved(self, state: State, driven: Mapping[str, Array], dt: float, plan: Plan) -> Solved:
+    def _begun(self, state: State, plan: Plan) -> Begun:
+        """Return where rows begin: if paths are replayed at the ends of their own, as far as it has to be known."""
+        seen, errors = flat(_arrays(state, "seen")), Errors.of(_arrays(state, "errors"))
+        if not self.replays:
+            return Begun(_group(state, "model"), seen, None, errors)
+        own, path, due = _group(state, "own"), _group(state, "path"), np.asarray(state["due"])
+        late = np.flatnonzero((plan.leads | plan.audited | due) & (replay.length(path) > 0))
+        if not late.size:
+            return Begun(own, seen, path, errors)
+        with self.ledger.counted("catching"):
+            ends, ahead = self.catch_up(own, path, late)
+        which = np.flatnonzero(due[late])
+        away = largest(np.abs(ahead - seen[late])[which], _arrays(state, "seen"))
+        seen[late] = ahead
+        return Begun(
+            replay.placed(own, late, ends), seen, replay.cleared(path, late), errors.with_more(late[which], away)
+        )
+
+    def _solved(self, begun: Begun, driven: Mapping[str, Array], dt: float, plan: Plan) -> Solved:
         """Solve the rows that represent themselves or others, and those that are audited."""
         rows = np.flatnonzero(plan.leads | plan.audited)
         if not rows.size:
-            return Solved(rows, None, np.zeros((0, flat(_arrays(state, "seen")).shape[1])))
-        begun = perf_counter()
-        begin = take(self._begin(state, plan), rows)
+            return Solved(rows, None, begun.seen[rows])
+        started = perf_counter()
+        begin = take(begun.state, rows)
         with of_rows(rows):
             inner, seen = self.model.solve(begin, taken(driven, rows), dt)
-        self.ledger.solved(plan.leads, plan.audited, perf_counter() - begun)
+        self.ledger.solved(plan.leads, plan.audited, perf_counter() - started)
         values = {name: np.asarray(seen[name]) for name in self.observables}
         copied = self._ranks is not None or not plan.leads.all()
         if copied and (wrong := spoiled(begin, inner, values)):  # it stays where it is
             raise MicroError(rows[list(wrong)], next(iter(wrong.values())).what)
         return Solved(rows, inner, flat(values))
 
-    def _begin(self, state: State, plan: Plan) -> State:
-        """Return the states from which rows are solved: their own at the ends of their paths, if these are replayed."""
-        if not self.replays:
-            return _group(state, "model")
-        own, path = _group(state, "own"), _group(state, "path")
-        late = np.flatnonzero((plan.leads | plan.audited) & (replay.length(path) > 0))
-        if not late.size:
-            return own
-        with of_rows(late):
-            ends, _ = replay.replayed(self.model, take(own, late), take(path, late))
-        return replay.placed(own, late, ends)
-
     def _copied(
-        self, state: State, driven: dict[str, Array], dt: float, plan: Plan, solved: Solved, ranks: Rows | None
+        self,
+        state: State,
+        begun: Begun,
+        driven: dict[str, Array],
+        dt: float,
+        plan: Plan,
+        solved: Solved,
+        ranks: Rows | None,
     ) -> tuple[State, dict[str, Array]]:
         """Return the state and observables of all rows, those of followers from their representatives."""
-        linear = self.settings.correct == "linear"
-        copies, expected = observables(plan, solved, flat(driven), ranks, predict=self.absolute or linear)
-        shown = expected if linear else copies
+        copies, expected = self._observables(state, begun, driven, plan, solved, ranks)
+        shown = expected if self.linear else copies
         shapes = _arrays(state, "seen")
         seen, compared = (apart(values, shapes) for values in (shown, expected))
         past = History.of(_arrays(state, "history"))
@@ -238,25 +229,45 @@ class Clustered(Around):
             "seen": seen,
             "history": past.then(self._data(driven, compared), dt, self.settings.history_param).state(),
             "plan": plan.state(),
-            "errors": self._errors(state, plan, solved, shown).state(),
+            "errors": self._errors(begun.errors, plan, solved, shown, shapes).state(),
             "solves": _array(state, "solves") + plan.leads,
             "spared": _array(state, "spared") + ~plan.leads,
         }
-        return new | (self._path(state, solved, driven, dt) if self.replays else {}), seen
+        if begun.path is not None:
+            n, rows = len(plan.row), solved.rows
+            path = replay.cleared(begun.path, rows)
+            new["path"] = replay.pushed(path, driven, np.full(n, dt), np.delete(np.arange(n), rows))
+            new["own"] = begun.state if solved.state is None else replay.placed(begun.state, rows, solved.state)
+            new["due"] = np.zeros(n, dtype=bool)
+        return new, seen
 
-    def _path(self, state: State, solved: Solved, driven: Values, dt: float) -> dict[str, State]:
-        """Return own state and path of all rows: of those that were solved what they have come to, and none."""
-        n, own = len(_array(state, "key")), _group(state, "own")
-        path = replay.cleared(_group(state, "path"), solved.rows)
-        path = replay.pushed(path, driven, np.full(n, dt), np.delete(np.arange(n), solved.rows))
-        return {"own": own if solved.state is None else replay.placed(own, solved.rows, solved.state), "path": path}
+    def _observables(
+        self, state: State, begun: Begun, driven: dict[str, Array], plan: Plan, solved: Solved, ranks: Rows | None
+    ) -> tuple[Array, Array]:
+        """Return the observables (n, q) of all rows as they are copied, and as they are expected to first order.
 
-    def _errors(self, state: State, plan: Plan, solved: Solved, shown: Array) -> Errors:
+        Where followers have caught up, it is the change since the start of the step that is copied.
+        """
+        slopes = tangent.slopes(self.slopes, driven, _arrays(state, "seen"))
+        controls, origin = flat(driven), np.zeros_like(begun.seen)
+        if self.each:
+            controls, origin = controls - flat(_arrays(state, "driven")), begun.seen.copy()
+            for slope in slopes:  # which are those of the change as they are
+                origin[:, slope.place] = 0.0
+        change = replace(solved, seen=solved.seen - origin[solved.rows])
+        known = slopes if self.linear else ()
+        found = observables(plan, change, controls, ranks, predict=self.absolute or self.linear, slopes=known)
+        leads = plan.leads[solved.rows]
+        copies, expected = (values + origin for values in found)
+        for values in (copies, expected):
+            values[solved.rows[leads]] = solved.seen[leads]  # without round-off
+        return copies, expected
+
+    def _errors(self, errors: Errors, plan: Plan, solved: Solved, shown: Array, shapes: Mapping[str, Array]) -> Errors:
         """Return the errors so far, with those of the rows that were audited."""
         chosen = plan.audited[solved.rows] & ~plan.leads[solved.rows]
         rows = solved.rows[chosen]
-        away = largest(np.abs(solved.seen[chosen] - shown[rows]), _arrays(state, "seen"))
-        return Errors.of(_arrays(state, "errors")).with_more(rows, away)
+        return errors.with_more(rows, largest(np.abs(solved.seen[chosen] - shown[rows]), shapes))
 
     # What came of it --------------------------------------------------------------------------------------------------
 
@@ -272,15 +283,16 @@ class Clustered(Around):
     def conclude(self, state: State) -> list[Check]:
         """Return whether errors of copies kept to the tolerances, as far as they were measured; collective."""
         found = super().conclude(state)
-        errors = Errors.of(_arrays(state, "errors")).measured(self.context)
+        errors = Errors.of(_arrays(state, "errors")).measured(self.context, self.each)
         ends = np.cumsum([0, *self._widths(state)])[:-1]
         limits = dict(zip(self.tolerances, _array(state, "tolerances")[0, ends].tolist(), strict=True))
         for (name, field), error in zip(self.observables.items(), errors, strict=True):
             if not self.absolute or name not in limits or not error.count:
                 continue
-            source = f"{error.count} copies that were solved as well, drawn by lot"
+            drawn = "all but those of the last window" if self.each else "drawn by lot"
+            source = f"{error.count} copies that were solved as well, {drawn}"
             for what, value in (("mean", error.mean + error.half), ("worst", error.worst)):
-                told = f"{what} error of copied {name}{', upper 95 %' if what == 'mean' else ''}"
+                told = f"{what} error of copied {name}{', upper 95 %' if what == 'mean' and not self.each else ''}"
                 found.append(checks.at_most(told, value, limits[name], source=source, unit=field.unit))
         return found
 
@@ -296,7 +308,7 @@ class Clustered(Around):
             "steps copied": spared,
             "points that stopped following": left,
         }
-        errors = Errors.of(_arrays(state, "errors")).measured(self.context)
+        errors = Errors.of(_arrays(state, "errors")).measured(self.context, self.each)
         for (name, field), error in zip(self.observables.items(), errors, strict=True):
             unit = "" if field.unit == "1" else f" [{field.unit}]"
             told |= _told(name, unit, error)
@@ -314,9 +326,13 @@ class Clustered(Around):
         values = {**_arrays(state, "driven"), **_arrays(state, "seen")}
         return [int(np.prod(values[name].shape[1:], dtype=np.int64)) for name in self.tolerances]
 
+    def _shown(self, seen: Values) -> Array:
+        """Return observables (n, q) side by side."""
+        return flat({name: np.asarray(seen[name]) for name in self.observables})
+
     def _near(self, driven: Mapping[str, Array]) -> int:
         """Return how many neighbours a tangent is estimated from; none where nobody asks for it."""
-        return tangent.support(flat(driven).shape[1]) if self.absolute or self.settings.correct == "linear" else 0
+        return tangent.support(flat(driven).shape[1]) if self.absolute or self.linear else 0
 
 
 def _told(name: str, unit: str, error: Measured) -> Report:

@@ -7,7 +7,7 @@ takes no room.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import numpy as np
@@ -85,10 +85,13 @@ def cleared(path: State, rows: Rows) -> State:
     return {**path, "length": left}
 
 
-def replayed(model: MicroModel, state: State, path: State) -> tuple[State, int]:
+def replayed(
+    model: MicroModel, state: State, path: State, note: Callable[[Rows, Values], None] | None = None
+) -> tuple[State, int]:
     """Return the states (n rows) at the ends of their paths, and how many steps of rows were made.
 
-    Steps at one place of their paths are made together where they are equally long.
+    Steps at one place of their paths are made together where they are equally long. `note` is told which rows (m,) have
+    made a step, and what is seen of them (m, ...).
     """
     count, made = length(path), 0
     for place in range(int(count.max(initial=0))):
@@ -99,9 +102,18 @@ def replayed(model: MicroModel, state: State, path: State) -> tuple[State, int]:
             for time in range(int(times[dt == size].max())):
                 rows = there[(dt == size) & (times > time)]
                 with of_rows(rows):
-                    part, _ = model.solve(take(state, rows), taken(controls, rows), size)
+                    part, seen = model.solve(take(state, rows), taken(controls, rows), size)
+                if note is not None:
+                    note(rows, seen)
                 state, made = placed(state, rows, part), made + len(rows)
     return state, made
+
+
+def same(one: Any, other: Any) -> bool:
+    """Say whether two states are the same to the last bit."""
+    if isinstance(one, Mapping):
+        return one.keys() == other.keys() and all(same(value, other[name]) for name, value in one.items())
+    return bool(np.array_equal(one, other))
 
 
 def placed(state: State, rows: Rows, part: State) -> State:

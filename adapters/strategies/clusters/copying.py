@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -40,7 +41,13 @@ def within_reach(plan: Plan) -> Plan:
 
 
 def observables(
-    plan: Plan, solved: Solved, controls: Array, ranks: Rows | None, *, predict: bool
+    plan: Plan,
+    solved: Solved,
+    controls: Array,
+    ranks: Rows | None,
+    *,
+    predict: bool,
+    slopes: Sequence[tangent.Slope] = (),
 ) -> tuple[Array, Array]:
     """Return the observables (n, q) of a batch as they are copied, and as they are expected to first order.
 
@@ -49,6 +56,7 @@ def observables(
     controls : (n, c) of the batch, side by side.
     ranks : on whose ranks the representatives are, if not all of them in this batch; collective then.
     predict : whether there is an expectation; else it is what is copied.
+    slopes : those that are known.
     """
     leads = plan.leads[solved.rows]
     rows = solved.rows[leads]
@@ -65,11 +73,9 @@ def observables(
     copies[following] = seen[base]
     if not predict or not plan.support.shape[1]:
         return copies, copies
-    scale = np.ptp(driven, axis=0)
-    scale = np.where(scale > 0, scale, 1.0)
-    moved = (controls[following] - driven[base]) / scale
+    moved = controls[following] - driven[base]
     expected = copies.copy()
-    expected[following] = tangent.estimate(driven / scale, seen, _places(row, support), moved, base)
+    expected[following] = tangent.estimate(driven, seen, _places(row, support), moved, base, slopes)
     return copies, expected
 
 

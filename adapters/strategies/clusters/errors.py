@@ -64,8 +64,11 @@ class Errors:
         worst[rows] = np.maximum(worst[rows], errors)
         return Errors(count, sums, squares, worst)
 
-    def measured(self, context: Context) -> list[Measured]:
-        """Return what was measured on all ranks, for each observable; collective."""
+    def measured(self, context: Context, whole: bool) -> list[Measured]:
+        """Return what was measured on all ranks, for each observable; collective.
+
+        whole : whether these are all errors that there are, and no sample of them.
+        """
         count = int(context.total(self.count.sum()))
         result = []
         for q in range(self.sums.shape[1]):
@@ -73,5 +76,6 @@ class Errors:
             worst = context.largest(self.worst[:, q].max(initial=0.0))
             mean = total / max(count, 1)
             variance = max(squares / max(count, 1) - mean**2, 0.0) * count / max(count - 1, 1)
-            result.append(Measured(count, mean, NORMAL * math.sqrt(variance / max(count, 1)), worst))
+            half = 0.0 if whole else NORMAL * math.sqrt(variance / max(count, 1))
+            result.append(Measured(count, mean, half, worst))
         return result

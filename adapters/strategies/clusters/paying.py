@@ -28,6 +28,12 @@ class Costs:
     solving: float = 0.0
     auditing: float = 0.0
     beside: float = 0.0
+    catching: float = 0.0
+
+    @property
+    def all(self) -> float:
+        """What clustering takes [s]."""
+        return self.auditing + self.beside + self.catching
 
     def __add__(self, other: Costs) -> Costs:
         return Costs(**{name: value + asdict(other)[name] for name, value in asdict(self).items()})
@@ -52,7 +58,7 @@ class Ledger:
 
     @contextmanager
     def counted(self, what: str) -> Iterator[None]:
-        """Count the seconds within as `solving`, `auditing` or `beside`."""
+        """Count the seconds within as `solving`, `auditing`, `beside` or `catching` up."""
         begun = perf_counter()
         try:
             yield
@@ -69,12 +75,12 @@ class Ledger:
         """Return what is told of it at the end of a run; collective."""
         self.close()
         whole, spared = self.whole, self.spared(self.whole)
-        cost = whole.auditing + whole.beside
         return {
             "spared [s]": spared,
             "clustering and copying [s]": whole.beside,
             "audits [s]": whole.auditing,
-            "does it pay": f"{'yes' if spared > cost else 'no'}, {spared:.3g} s spared for {cost:.3g} s",
+            "making up for steps that were copied [s]": whole.catching,
+            "does it pay": f"{'yes' if spared > whole.all else 'no'}, {spared:.3g} s spared for {whole.all:.3g} s",
             "windows in which it was off": self.windows_off,
         }
 
@@ -82,7 +88,7 @@ class Ledger:
         """Return the costs of all ranks since the last time, and add them to the whole; collective."""
         total = Costs(
             *(int(self.context.total(value)) for value in (self.last.solved, self.last.spared, self.last.audited)),
-            *(self.context.total(value) for value in (self.last.solving, self.last.auditing, self.last.beside)),
+            *(self.context.total(getattr(self.last, name)) for name in ("solving", "auditing", "beside", "catching")),
         )
         self.last, self.whole = Costs(), self.whole + total
         return total
@@ -93,7 +99,7 @@ class Ledger:
 
     def decide(self, costs: Costs) -> None:
         """Switch off what did not pay several windows in a row."""
-        loss = costs.auditing + costs.beside > self.spared(costs)
+        loss = costs.all > self.spared(costs)
         self.losses = self.losses + 1 if loss and costs.solved else 0
         if self.losses >= PATIENCE:
             self.on, self.losses, self.off_for = False, 0, 0

@@ -31,20 +31,22 @@ class Tolerance:
         return self.value * extent if self.share else self.value
 
 
-def read(data: Sequence[str], given: Sequence[str], fields: Mapping[str, Field]) -> dict[str, Tolerance]:
+def read(
+    data: Sequence[str], given: Sequence[str], fields: Mapping[str, Field], findings: Findings
+) -> dict[str, Tolerance]:
     """Return the tolerance of each datum.
 
     Parameters
     ----------
     data : names; none stands for all of the fields.
     given : one tolerance for all, or one for each.
+    findings : what is wrong elsewhere already.
 
     Raises
     ------
     ConfigurationError
         With everything that is wrong with them.
     """
-    findings = Findings("strategy clustered")
     for name in data:
         if name not in fields:
             findings.add(None, "data", f"no control or observable '{name}'", got=name, candidates=fields)
