@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from adapters.strategies.box import BoxError, of_fields, parse, participant_in, recorded
+from adapters.strategies.box import BoxError, columns_of, parse, participant_in, recorded
 from scalebridge.fields import Field
 from scalebridge.findings import ConfigurationError
 
@@ -21,7 +21,7 @@ TEXTS = ["Temperature=-10 degC..0 degC", "Strain=1e-3", "Strain-01=0..0", "Gradi
 
 def test_a_range_for_each_component():
     box = parse(TEXTS, FIELDS, 2, "--box")
-    assert [axis.name for axis in box.axes] == [
+    assert list(box.columns.names) == [
         *("Temperature", "Strain-00", "Strain-01", "Strain-11", "Gradient-0", "Gradient-1"),
         *("Spin-00", "Spin-01", "Spin-10", "Spin-11"),
     ]
@@ -34,8 +34,8 @@ def test_a_range_for_each_component():
 
 def test_controls_and_their_components():
     box = parse([*TEXTS, "Strain-01=2e-3"], FIELDS, 2, "--box")
-    values = np.random.default_rng(1).random((3, 4, len(box.axes)))
-    controls = box.controls(values)
+    values = np.random.default_rng(1).random((3, 4, len(box.low)))
+    controls = box.columns.unflatten(values)
     assert {name: array.shape for name, array in controls.items()} == {
         "Temperature": (3, 4),
         "Strain": (3, 4, 2, 2),
@@ -44,7 +44,28 @@ def test_controls_and_their_components():
     }
     np.testing.assert_array_equal(controls["Strain"], controls["Strain"].swapaxes(-1, -2))
     assert (controls["Spin"][..., 0, 1] != controls["Spin"][..., 1, 0]).all()
-    np.testing.assert_array_equal(box.values(controls), values)
+    rows = {name: array.reshape(12, *array.shape[2:]) for name, array in controls.items()}
+    np.testing.assert_array_equal(box.columns.flatten(rows), values.reshape(12, -1))
+
+
+def test_a_box_is_the_unit_cube():
+    fields = {"T": Field("K"), "E": Field("1", rank=2)}
+    box = parse(["T=-10 degC..10 degC", "E=-0.1..0.3", "E-01=0.2..0.2"], fields, 2, "the box")
+    assert box.columns.names == ("T", "E-00", "E-01", "E-11")
+    assert box.varies.tolist() == [True, True, False, True]
+    corners = np.array([[0, 0, 0.5, 0], [1, 1, 0.5, 1], [0.5, 0.25, 0.5, 0.75]])
+    driven = box.at(corners)
+    np.testing.assert_allclose(driven[:2], [[263.15, -0.1, 0.2, -0.1], [283.15, 0.3, 0.2, 0.3]], rtol=1e-12)
+    assert (driven[1] == box.high).all()
+    np.testing.assert_allclose(box.unit(driven), corners, atol=1e-12)
+    assert not box.outside(driven).any()
+    beyond = driven + np.array([[1e-7, -1e-3, 0, 0], [1e-7, 0, 0, 0], [0, 0, 1e-6, np.nan]])
+    assert box.outside(beyond).tolist() == [
+        [False, True, False, False],
+        [True, False, False, False],
+        [False, False, True, True],
+    ]
+    assert not box.outside(driven + 1e-12).any()  # round-off
 
 
 @pytest.mark.parametrize(
@@ -76,7 +97,7 @@ def test_every_control_needs_a_range():
 
 def test_signals_have_no_box():
     with pytest.raises(BoxError, match="Rate is a signal over the time window: there is no box of such controls"):
-        of_fields({"Rate": Field("Hz", per="window")}, 2)
+        columns_of({"Rate": Field("Hz", per="window")}, 2)
 
 
 def snapshots(folder, points=4):

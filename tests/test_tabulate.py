@@ -17,16 +17,15 @@ from test_coupling import xml
 
 from adapters.micro import MicroError
 from adapters.strategies import box as ranges
+from adapters.strategies.columns import Columns
 from adapters.strategies.tables import __main__ as program
 from adapters.strategies.tables import journal as journals
-from adapters.strategies.tables.columns import Columns, misfits
-from adapters.strategies.tables.cube import Cube
 from adapters.strategies.tables.journal import Journal, JournalError
 from adapters.strategies.tables.making import REST, Making
 from adapters.strategies.tables.nodes import levels
 from adapters.strategies.tables.rest import Rest, relaxed
 from adapters.strategies.tables.sampling import SampleError
-from adapters.strategies.tables.table import Table, TableError
+from adapters.strategies.tables.table import Table, TableError, misfits
 from adapters.strategies.tabulated import TableSettings
 from participants.micro.lever_rule import LeverRule
 from participants.micro.material import Material
@@ -48,10 +47,10 @@ def solid(**settings):
 def making(model, *box, dimensions=2, dt=1.0, **settings):
     """Return what makes a table of a model, whose fields are the coupling data."""
     given = typed.build(TableSettings, {"box": list(box), **settings}, plain=True)
-    cube = Cube(model.controls, dimensions, ranges.parse(box, model.controls, dimensions, "the box"))
+    controls = ranges.parse(box, model.controls, dimensions, "the box")
     names = dict.fromkeys(model.observables, dimensions)
     rest = Rest(given.steps, dt, REST * given.tolerance)
-    return Making(model, cube, Columns(model.observables, names), rest, given, 0, np.zeros(dimensions))
+    return Making(model, controls, Columns(model.observables, names), rest, given, 0, np.zeros(dimensions))
 
 
 def made(model, *box, part=None, told=lambda *_: None, **settings):
@@ -62,78 +61,6 @@ def same(one, other):
     """Say whether two tables have the same numbers, bit for bit."""
     arrays = [(t.grid.nodes, t.grid.surplus, t.values, t.frontier.errors, t.errors.measured) for t in (one, other)]
     return all(np.array_equal(a, b) for a, b in zip(*arrays, strict=True))
-
-
-# Fields as columns ----------------------------------------------------------------------------------------------------
-
-
-def test_tensors_are_flattened_by_their_independent_components():
-    fields = {
-        "T": Field("K"),
-        "q": Field("W/m^2", rank=1),
-        "E": Field("1", rank=2),
-        "F": Field("1", rank=2, symmetric=False),
-        "C": Field("Pa", rank=4),
-    }
-    columns = Columns(fields, dict.fromkeys(fields, 2))
-    assert columns.names[:6] == ("T", "q-0", "q-1", "E-00", "E-01", "E-11")
-    assert columns.parts["F"] == ("F-00", "F-01", "F-10", "F-11")
-    assert columns.parts["C"] == ("C-0000", "C-0001", "C-0011", "C-0101", "C-0111", "C-1111")
-    assert columns.groups.tolist() == [0, 1, 1, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4]
-    assert columns.units[:4] == ("K", "W/m^2", "W/m^2", "1")
-    matrix = np.random.default_rng(0).random((7, len(columns.names)))
-    fields_of = columns.unflatten(matrix)
-    assert {name: value.shape[1:] for name, value in fields_of.items()} == {
-        "T": (),
-        "q": (2,),
-        "E": (2, 2),
-        "F": (2, 2),
-        "C": (2, 2, 2, 2),
-    }
-    np.testing.assert_array_equal(columns.flatten(fields_of), matrix)
-    np.testing.assert_array_equal(fields_of["E"][:, 1, 0], matrix[:, columns.names.index("E-01")])
-    assert Columns.from_json(columns.to_json()) == columns
-    with pytest.raises(ValueError, match=r"q has shape \(3,\) at each point; expected \(2,\)"):
-        columns.flatten({**fields_of, "q": np.zeros((7, 3))})
-
-
-def test_fields_that_are_others_are_told():
-    own = {"T": Field("K"), "q": Field("W", rank=1), "E": Field("1", rank=2)}
-    assert misfits("control", own, own) == []
-    assert misfits(
-        "control", own, {"T": Field("degC"), "E": Field("1", rank=2, symmetric=False), "p": Field("Pa")}
-    ) == [
-        "control E is a symmetric tensor in the table, a tensor in the case",
-        "control T is in K in the table, in degC in the case",
-        "control p of the case is none of the table, which has T, q, E",
-        "control q of the table is none of the case, which has T, E, p",
-    ]
-
-
-# The box --------------------------------------------------------------------------------------------------------------
-
-
-def test_a_box_is_the_unit_cube():
-    fields = {"T": Field("K"), "E": Field("1", rank=2)}
-    cube = Cube(fields, 2, ranges.parse(["T=-10 degC..10 degC", "E=-0.1..0.3", "E-01=0.2..0.2"], fields, 2, "the box"))
-    assert cube.names == ("T", "E-00", "E-01", "E-11")
-    assert cube.free.tolist() == [True, True, False, True]
-    corners = np.array([[0, 0, 0.5, 0], [1, 1, 0.5, 1], [0.5, 0.25, 0.5, 0.75]])
-    driven = cube.controls(corners)
-    np.testing.assert_allclose(driven[:2], [[263.15, -0.1, 0.2, -0.1], [283.15, 0.3, 0.2, 0.3]], rtol=1e-12)
-    assert (driven[1] == cube.box.high).all()
-    np.testing.assert_allclose(cube.unit(driven), corners, atol=1e-12)
-    assert not cube.outside(driven).any()
-    beyond = driven + np.array([[1e-7, -1e-3, 0, 0], [1e-7, 0, 0, 0], [0, 0, 1e-6, np.nan]])
-    assert cube.outside(beyond).tolist() == [
-        [False, True, False, False],
-        [True, False, False, False],
-        [False, False, True, True],
-    ]
-    assert not cube.outside(driven + 1e-12).any()  # round-off
-    assert cube.told(beyond[0], 1) == "E-00 = -0.101 is outside of the table, which reaches from -0.1 to 0.3"
-    assert cube.told(beyond[1], 0) == "T = 283.15 K is outside of the table, which reaches from 263.15 to 283.15 K"
-    assert cube.told(beyond[2], 2) == "E-01 = 0.200001 is outside of the table, which is for 0.2 alone"
 
 
 # Rest -----------------------------------------------------------------------------------------------------------------
@@ -211,8 +138,8 @@ def test_the_error_of_a_table_is_the_one_it_says():
 def test_a_linear_law_of_tensors_is_exact():
     table = made(Hooke(Hooke.Settings(mu=3.0), 0), "Strain=-0.01..0.02", tolerance=1e-3)
     model = Hooke(Hooke.Settings(mu=3.0), 0)
-    components = table.cube.controls(np.random.default_rng(5).random((200, 3)))
-    given = table.cube.box.controls(components)
+    components = table.box.at(np.random.default_rng(5).random((200, 3)))
+    given = table.box.columns.unflatten(components)
     _, seen = model.solve(model.start(np.zeros((200, 2)), given), given, 1.0)
     found = table.observables.unflatten(table(components))
     for name in ("Stress", "Stiffness", "Traction"):
@@ -304,8 +231,8 @@ def test_a_table_is_the_same_in_its_file(tmp_path):
     found = Table.load(tmp_path / "t.npz")
     assert same(found, table)
     assert found.made == table.made
-    assert (found.cube.fields, found.observables, found.rest) == (table.cube.fields, table.observables, table.rest)
-    points = table.cube.controls(np.random.default_rng(0).random((50, 3)))
+    assert (found.box.columns, found.observables, found.rest) == (table.box.columns, table.observables, table.rest)
+    points = table.box.at(np.random.default_rng(0).random((50, 3)))
     np.testing.assert_array_equal(found(points), table(points))
     np.testing.assert_array_equal(found.uncertainty(points), table.uncertainty(points))
     assert found.misfit(Hooke(Hooke.Settings(mu=3.0), 0)) == []
@@ -345,6 +272,29 @@ def test_a_table_of_something_else_does_not_fit():
     wrong = table.misfit(LeverRule(Material(), 0))
     assert wrong[0] == "control Strain of the table is none of the case, which has temperature"
     assert "it is of solids_at_points:RelaxingSolid, the case has participants.micro.lever_rule:LeverRule" in wrong
+
+
+def test_fields_that_are_others_are_told():
+    own = {"T": Field("K"), "q": Field("W", rank=1), "E": Field("1", rank=2)}
+    assert misfits("control", own, own) == []
+    assert misfits(
+        "control", own, {"T": Field("degC"), "E": Field("1", rank=2, symmetric=False), "p": Field("Pa")}
+    ) == [
+        "control E is a symmetric tensor in the table, a tensor in the case",
+        "control T is in K in the table, in degC in the case",
+        "control p of the case is none of the table, which has T, q, E",
+        "control q of the table is none of the case, which has T, E, p",
+    ]
+
+
+def test_a_table_says_where_it_ends():
+    fields = {"T": Field("K"), "E": Field("1", rank=2)}
+    box = ranges.parse(["T=-10 degC..10 degC", "E=-0.1..0.3", "E-01=0.2..0.2"], fields, 2, "the box")
+    table = replace(made(solid(), "Strain=-1..1"), box=box)
+    driven = np.array([283.15, -0.101, 0.200001, 0.0])
+    assert table.beyond(driven, 0) == "T = 283.15 K is outside of the table, which reaches from 263.15 to 283.15 K"
+    assert table.beyond(driven, 1) == "E-00 = -0.101 is outside of the table, which reaches from -0.1 to 0.3"
+    assert table.beyond(driven, 2) == "E-01 = 0.200001 is outside of the table, which is for 0.2 alone"
 
 
 # The command ----------------------------------------------------------------------------------------------------------

@@ -279,7 +279,7 @@ def test_what_is_no_slope_is_refused(text, message):
     if "Area" in text:
         observables = type(observables)({**observables.fields, "Area": Field("1")}, observables.dimensions)
     with pytest.raises(CouplingError) as raised:
-        slopes.parse(text, table.cube, observables)
+        slopes.parse(text, table.box, observables)
     assert message.split(" ([])")[0] in str(raised.value)
 
 

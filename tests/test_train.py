@@ -72,8 +72,12 @@ def trained(tmp_path, *more, **given):
         ),
         ({"box": [BOX], "form": "internal"}, ["form 'internal' does not fit these fields; expected monotone"]),
         (
-            {"box": [BOX], "bounds": ["Liquid-Fraction=1", "Liquid-Fraction=0 K..1"]},
-            ["--bounds: 'Liquid-Fraction=1' has no range; expected NAME=LOW..HIGH", "--bounds: Liquid-Fraction: "],
+            {"box": [BOX], "bounds": ["Liquid-Fraction=1", "Liquid-Fraction=0 K..1", "Liquid-Fraction=1..0"]},
+            [
+                "--bounds: 'Liquid-Fraction=1' has no range; expected NAME=LOW..HIGH",
+                "--bounds: Liquid-Fraction: 'K' ([temperature]) cannot be converted to '1'",
+                "--bounds: Liquid-Fraction: '1..0' is no range; expected LOW..HIGH, the lower end first",
+            ],
         ),
     ],
 )

@@ -14,48 +14,21 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from adapters.failing import models
+from adapters import alone
 from adapters.rve import picture
 from adapters.rve.answer import answer
 from adapters.rve.asked import Asked, properties
 from adapters.rve.medium import SizeError, VolumeError
 from adapters.rve.table import FILE_NAME, TABLE, Study
-from scalebridge.findings import ConfigurationError
 from scalebridge.handout import Handout
-from scalebridge.interruption import Interrupted, interruptible
 
 ENOUGH = 0
 NOT_ENOUGH = 1
-UNUSABLE = 2
-FAILED = 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
-    given = _parser().parse_args(arguments)
-    try:
-        with interruptible():
-            return _study(given)
-    except ConfigurationError as error:
-        for finding in error.findings:
-            print(f"scalebridge: {finding}", file=sys.stderr)
-    except (SizeError, models.ModelError) as error:
-        print(f"scalebridge: {error}", file=sys.stderr)
-    except VolumeError as error:
-        print(f"scalebridge: {error}", file=sys.stderr)
-        return FAILED
-    except Interrupted as interruption:
-        print(f"scalebridge: {interruption}", file=sys.stderr)
-        return interruption.status
-    return UNUSABLE
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m adapters.rve", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--handout", metavar="FILE", type=Path, required=True, help="what the hub hands out")
-    parser.add_argument("--model", metavar="NAME", required=True, help="class of the micro model")
+    parser = alone.parser("adapters.rve", __doc__)
     parser.add_argument("--tolerance", metavar="SHARE", type=float, required=True, help="relative")
     parser.add_argument("--sizes", metavar="N", type=int, nargs="+", required=True, help="edges, in those of the case")
     parser.add_argument("--resolutions", metavar="N", type=int, nargs="+", required=True, help="cells, in the same way")
@@ -64,7 +37,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--control", metavar="NAME=VALUE", action="append", default=[], help="value of a control")
     parser.add_argument("--time", metavar="SECONDS", type=float, default=0.0, help="how long they are held")
     parser.add_argument("--steps", metavar="N", type=int, default=1, help="equal steps in that time")
-    return parser
+    given = parser.parse_args(arguments)
+    return alone.run(lambda: _study(given), failure=VolumeError, refusals=(SizeError,))
 
 
 def _forget(folder: Path) -> None:

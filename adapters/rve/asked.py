@@ -7,14 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adapters import tensors
-from adapters.failing import models
+from adapters.alone import Alone
 from adapters.micro import Array, MicroModel
 from adapters.rve.medium import Conditions, Medium
 from adapters.rve.statistics import Key, Property
-from adapters.scaling import config as scaling_config
-from scalebridge import settings as typed
-from scalebridge.embedded import config as coupling_config
 from scalebridge.fields import Field
 from scalebridge.findings import Findings
 from scalebridge.handout import Handout
@@ -43,14 +39,8 @@ class Asked:
         cls, handout: Handout, model: str, data: Sequence[str], controls: Sequence[str], time: float, steps: int
     ) -> Asked:
         """Return what is asked. Raises ConfigurationError, ModelError, SizeError."""
-        kind = models.find(handout.module, model)
-        configuration = coupling_config.load(handout.precice_config)
-        own = configuration.participant(handout.participant)
-        dimensions = {mesh.name: mesh.dimensions for mesh in configuration.meshes}[(*own.reads, *own.writes)[0].mesh]
-        reads, writes = ({n for a in some for n in tensors.whole(a.data)} for some in (own.reads, own.writes))
-        scaling = scaling_config.load(handout.scaling).of(reads, writes) if handout.scaling else None
-        settings = typed.build(kind.Settings, handout.settings, plain=True)
-        medium = Medium(kind, settings, handout.seed, scaling, dimensions)
+        alone = Alone.of(handout, model)
+        medium = Medium(alone.kind, alone.settings, handout.seed, alone.scaling, alone.dimensions)
         first = medium.model(1, 1)
         findings = Findings("scalebridge rve")
         chosen = _chosen(first, data, findings)

@@ -1,43 +1,32 @@
 """The box of controls that a micro model meets: a range for each component, given or seen in a recorded run.
 
 Temperature=250 K..273 K      a range
-Strain=-0.01..0.01            all components of a tensor
+Strain=-0.01..0.01            all components of a tensor; Strain=0.01 says the same
 Strain-01=0                   one of them, which stays what it is
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from adapters.strategies.columns import Array, Columns
 from adapters.wiring import CouplingError
-from scalebridge.fields import Field, equals
+from scalebridge.fields import Field
 from scalebridge.findings import Findings
 from scalebridge.units import UnitError, convert
 
-type Array = NDArray[np.float64]
-
 FLAT = 1e-9  # a range that is a smaller share of the values is none
+ROUND_OFF = 1e-9  # of a range, or of a value that stays: so far beyond the end is still inside
 
 
 class BoxError(CouplingError):
     """There is no box of controls where it was looked for."""
-
-
-@dataclass(frozen=True)
-class Axis:
-    """One component of a control: which, and the name of the data that carries it."""
-
-    control: str
-    index: tuple[int, ...]
-    name: str
-    unit: str
 
 
 @dataclass(frozen=True)
@@ -59,25 +48,41 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Box:
-    """A range for each component of the controls; of a symmetric tensor, for those of its upper triangle.
+    """A range for each component of the controls.
 
     Attributes
     ----------
-    axes : the m components, in the order of the controls.
+    columns : the controls, and their m components.
     low, high : (m,) in the units of the controls; equal where a component stays what it is.
-    shapes : of the value of each control.
     """
 
-    axes: tuple[Axis, ...]
+    columns: Columns
     low: Array
     high: Array
-    shapes: dict[str, tuple[int, ...]]
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Field], dimensions: int, low: Array, high: Array) -> Box:
+        """Return the box with these ends (m,). Raises ValueError where they do not fit the fields; BoxError."""
+        columns = columns_of(fields, dimensions)
+        shape = (len(columns.components),)
+        if low.shape != shape or high.shape != shape or not (low <= high).all():
+            raise ValueError(f"the ends of a box of {shape[0]} components are {low.tolist()}, {high.tolist()}")
+        return cls(columns, low, high)
+
+    @property
+    def varies(self) -> NDArray[np.bool_]:
+        """Whether a component varies (m,)."""
+        return np.asarray(self.high - self.low > FLAT * np.maximum(np.abs(self.low), np.abs(self.high)))
 
     @property
     def free(self) -> NDArray[np.int64]:
         """The components that vary."""
-        size = np.maximum(np.abs(self.low), np.abs(self.high))
-        return np.flatnonzero(self.high - self.low > FLAT * size)
+        return np.flatnonzero(self.varies)
+
+    @property
+    def extent(self) -> Array:
+        """Its edges (m,), 1 where a component does not vary."""
+        return np.where(self.varies, self.high - self.low, 1.0)
 
     @property
     def centre(self) -> Array:
@@ -94,42 +99,41 @@ class Box:
         """Where a path begins (m,): at 0 in the components that hold it, else in the middle."""
         return np.where((self.low <= 0) & (self.high >= 0), 0.0, self.centre)
 
-    def controls(self, values: Array) -> dict[str, Array]:
-        """Return the controls (..., *shape) by name for values (..., m) of the components."""
-        result = {name: np.zeros((*values.shape[:-1], *shape)) for name, shape in self.shapes.items()}
-        for column, axis in enumerate(self.axes):
-            for index in equals(axis.index) if _is_symmetric(self, axis) else {axis.index}:
-                at: Any = (..., *index)
-                result[axis.control][at] = values[..., column]
-        return result
+    def unit(self, values: Array) -> Array:
+        """Return components (n, m) as points of the unit cube, from outside the nearest of its surface."""
+        return np.clip(np.where(self.varies, (values - self.low) / self.extent, 0.5), 0.0, 1.0)
 
-    def values(self, controls: Mapping[str, Array]) -> Array:
-        """Return the components (..., m) of controls (..., *shape)."""
-        places: list[Any] = [(..., *axis.index) for axis in self.axes]
-        return np.stack([controls[a.control][at] for a, at in zip(self.axes, places, strict=True)], axis=-1)
+    def at(self, points: Array) -> Array:
+        """Return the components (n, m) at points of the unit cube; on its surface exactly the ends of the ranges."""
+        inner = np.where(self.varies, self.low + points * self.extent, self.low)
+        return np.where(self.varies & (points == 1.0), self.high, inner)
+
+    def outside(self, values: Array) -> NDArray[np.bool_]:
+        """Return which components (n, m) are outside, NaN as well."""
+        size = np.where(self.varies, self.extent, np.maximum(np.abs(self.low), np.abs(self.high)))
+        return ~((values >= self.low - ROUND_OFF * size) & (values <= self.high + ROUND_OFF * size))
 
     def told(self) -> list[str]:
         """Return the box in words, a line for each component."""
         lines = []
-        for axis, low, high in zip(self.axes, self.low, self.high, strict=True):
-            unit = "" if axis.unit == "1" else f" {axis.unit}"
-            lines.append(f"{axis.name}: {low:.4g}{unit}" + (f" to {high:.4g}{unit}" if high > low else ""))
+        for one, low, high in zip(self.columns.components, self.low, self.high, strict=True):
+            end = f" to {high:.4g}{one.suffix}" if high > low else ""
+            lines.append(f"{one.name}: {low:.4g}{one.suffix}{end}")
         return lines
 
 
-def of_fields(fields: Mapping[str, Field], dimensions: int) -> Box:
-    """Return a box without extent at 0 for the controls that have to be given. Raises BoxError for signals."""
-    axes: list[Axis] = []
-    fields = {name: field for name, field in fields.items() if not field.optional}
-    for name, field in fields.items():
+def required(fields: Mapping[str, Field]) -> dict[str, Field]:
+    """Return the controls that have to be given."""
+    return {name: field for name, field in fields.items() if not field.optional}
+
+
+def columns_of(fields: Mapping[str, Field], dimensions: int) -> Columns:
+    """Return the columns of the controls that have to be given. Raises BoxError for signals."""
+    given = required(fields)
+    for name, field in given.items():
         if field.per != "point":
             raise BoxError(f"{name} is a signal over the time window: there is no box of such controls")
-        carriers = field.carriers(name, dimensions)
-        if field.rank == 1:
-            carriers = {f"{name}-{i}": (i,) for i in range(dimensions)}
-        axes += [Axis(name, index, data, field.unit) for data, index in carriers.items()]
-    nothing = np.zeros(len(axes))
-    return Box(tuple(axes), nothing, nothing, {name: (dimensions,) * field.rank for name, field in fields.items()})
+    return Columns(given, dict.fromkeys(given, dimensions))
 
 
 def parse(texts: Iterable[str], fields: Mapping[str, Field], dimensions: int, place: str) -> Box:
@@ -146,24 +150,40 @@ def parse(texts: Iterable[str], fields: Mapping[str, Field], dimensions: int, pl
         With everything that is wrong with them, and every control that is left out.
     """
     findings = Findings(place)
-    box = of_fields(fields, dimensions)
-    low, high = np.full(len(box.axes), np.nan), np.full(len(box.axes), np.nan)
-    names = [*fields, *(axis.name for axis in box.axes if axis.name not in fields)]
-    for text in texts:
-        name, equal, value = (part.strip() for part in text.partition("="))
-        columns = [i for i, axis in enumerate(box.axes) if name in (axis.control, axis.name)]
-        if not equal:
-            findings.add(None, "", f"'{text}' has no range", expected="NAME=LOW..HIGH")
-        elif not columns:
-            findings.add(None, "", f"'{name}' is no control", got=name, candidates=names)
-        elif (ends := _ends(value, box.axes[columns[0]].unit, name, findings)) is not None:
-            low[columns], high[columns] = ends
-    for control in dict.fromkeys(a.control for a, x in zip(box.axes, low, strict=True) if np.isnan(x)):
+    columns = columns_of(fields, dimensions)
+    low, high = np.full((2, len(columns.components)), np.nan)
+    units = {name: field.unit for name, field in columns.fields.items()}
+    units |= {component.name: component.unit for component in columns.components}
+    for name, ends in ranges(texts, units, "control", findings):
+        own = [i for i, component in enumerate(columns.components) if name in (component.field, component.name)]
+        low[own], high[own] = ends
+    for control in dict.fromkeys(one.field for one, x in zip(columns.components, low, strict=True) if np.isnan(x)):
         if not any(finding.message.startswith(f"{control}:") for finding in findings.found):
-            unit = "" if fields[control].unit == "1" else f", in a unit like '{fields[control].unit}'"
+            unit = "" if units[control] == "1" else f", in a unit like '{units[control]}'"
             findings.add(None, "", f"'{control}' has no range", expected=f"{control}=LOW..HIGH{unit}")
     findings.raise_if_any()
-    return Box(box.axes, low, high, box.shapes)
+    return Box(columns, low, high)
+
+
+def ranges(
+    texts: Iterable[str], units: Mapping[str, str], what: str, findings: Findings, *, both: bool = False
+) -> Iterator[tuple[str, tuple[float, float]]]:
+    """Yield name and ends of each range that a text gives; what is wrong with the others is added to the findings.
+
+    Parameters
+    ----------
+    units : of all that may have a range.
+    what : what these are.
+    both : both ends have to be given; else ``NAME=HIGH`` is a range about zero.
+    """
+    for text in texts:
+        name, equal, value = (part.strip() for part in text.partition("="))
+        if equal and name not in units:
+            findings.add(None, "", f"'{name}' is no {what}", got=name, candidates=units)
+        elif not equal or (both and ".." not in value):
+            findings.add(None, "", f"'{text}' has no range", expected="NAME=LOW..HIGH")
+        elif (ends := _ends(value, units[name], name, findings)) is not None:
+            yield name, ends
 
 
 def recorded(run: Path, participant: str, fields: Mapping[str, Field]) -> tuple[Box, Recorded]:
@@ -188,9 +208,9 @@ def recorded(run: Path, participant: str, fields: Mapping[str, Field]) -> tuple[
             raise BoxError(f"{file}: is no snapshot: {error}") from None
     ranks = [(name, field.rank) for name, field in fields.items() if field.rank]
     dimensions = np.shape(seen[0][ranks[0][0]])[-1] if ranks else 1
-    empty = of_fields(fields, dimensions)
-    values = np.stack([empty.values(one) for one in seen])  # (times, points, m)
-    box = Box(empty.axes, values.min(axis=(0, 1)), values.max(axis=(0, 1)), empty.shapes)
+    columns = columns_of(fields, dimensions)
+    values = np.stack([columns.flatten(one) for one in seen])  # (times, points, m)
+    box = Box(columns, values.min(axis=(0, 1)), values.max(axis=(0, 1)))
     length = np.diff(times)
     moved = np.abs(np.diff(values, axis=0)).max(axis=1, initial=0.0)[length > 0] / length[length > 0, None]
     rate = moved.max(axis=0, initial=0.0)
@@ -229,11 +249,3 @@ def _ends(text: str, unit: str, name: str, findings: Findings) -> tuple[float, f
         findings.add(None, "", f"{name}: '{text}' is no range", expected="LOW..HIGH, the lower end first")
         return None
     return low, high
-
-
-def _is_symmetric(box: Box, axis: Axis) -> bool:
-    """Say whether the other triangle of a tensor has no axes of its own."""
-    if len(axis.index) != 2:
-        return False
-    i, j = axis.index
-    return i != j and not any(other.control == axis.control and other.index == (j, i) for other in box.axes)

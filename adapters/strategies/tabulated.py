@@ -102,23 +102,23 @@ class Tabulated(Around):
     def _components(self, controls: Values) -> Array:
         """Return the components (n, d) of controls. Raises CouplingError where they have other dimensions."""
         given = {name: np.asarray(controls[name], dtype=np.float64) for name in self.controls}
-        for name, shape in self.table.cube.box.shapes.items():
+        for name, shape in self.table.box.columns.shapes.items():
             if given[name].shape[1:] != shape:
                 raise CouplingError(
                     f"tabulated: {name} has shape {given[name].shape[1:]} at each point, in the table {shape}"
                 )
-        return self.table.cube.box.values(given)
+        return self.table.box.columns.flatten(given)
 
     def _looked_up(self, points: Array, controls: Values) -> tuple[Array, NDArray[np.bool_]]:
         """Return the observables (n, k), and which rows are outside of the box."""
         driven = self._components(controls)
-        beyond = self.table.outside(driven)
+        beyond = self.table.box.outside(driven)
         outside = beyond.any(axis=1)
         if outside.any() and self.settings.outside == "error":
             raise MicroError(np.flatnonzero(outside), self._beyond(points, driven, beyond))
-        found = self.table(np.where(outside[:, None], self.table.cube.box.low, driven))
+        found = self.table(np.where(outside[:, None], self.table.box.low, driven))
         if self.slopes:
-            derivatives = self.table.slopes(np.where(outside[:, None], self.table.cube.box.low, driven))
+            derivatives = self.table.slopes(np.where(outside[:, None], self.table.box.low, driven))
             for slope in self.slopes:
                 found[:, slope.columns] = slope(derivatives)
         if outside.any():
@@ -138,7 +138,7 @@ class Tabulated(Around):
     def _beyond(self, points: Array, driven: Array, beyond: NDArray[np.bool_]) -> str:
         """Return what is outside, of which box and where."""
         row = int(np.argmax(beyond.any(axis=1)))
-        told = self.table.cube.told(driven[row], int(np.argmax(beyond[row])))
+        told = self.table.beyond(driven[row], int(np.argmax(beyond[row])))
         place = ", ".join(f"{x:.6g}" for x in points[row])
         return f"{told}, at ({place}) m; make a larger one, or let the full model answer with outside: model"
 
@@ -160,4 +160,4 @@ def _loaded(model: MicroModel, settings: TableSettings, context: Context) -> Tab
 def _slopes(table: Table, settings: TableSettings) -> tuple[Slope, ...]:
     from adapters.strategies.tables.slopes import parse
 
-    return tuple(parse(text, table.cube, table.observables) for text in settings.slopes)
+    return tuple(parse(text, table.box, table.observables) for text in settings.slopes)

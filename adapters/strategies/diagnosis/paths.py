@@ -92,9 +92,9 @@ def path_test(probe: Probe, time: float, seed: int, ends: int = 3) -> PathTest:
 def _ends(box: Box, seed: int, count: int) -> Array:
     """Return end points (count, m): about half way out from rest in every component that varies."""
     random = np.random.default_rng(seeds.named(seed, "ends of paths"))
-    far = np.where(random.random((count, len(box.axes))) < 0.5, box.low, box.high)
+    far = np.where(random.random((count, len(box.low))) < 0.5, box.low, box.high)
     nearer = np.where(np.isclose(far, box.rest), np.where(np.isclose(box.low, far), box.high, box.low), far)
-    return box.rest + random.uniform(0.4, 0.7, (count, len(box.axes))) * (nearer - box.rest)
+    return box.rest + random.uniform(0.4, 0.7, (count, len(box.low))) * (nearer - box.rest)
 
 
 def _to(box: Box, end: Array, seed: int, number: int) -> Array:
@@ -145,7 +145,7 @@ def _work(probe: Probe, targets: Array, time: float, seed: int) -> dict[str, tup
     steps = max(len(loop) for loop in loops) - 1
     paths = np.stack([np.concatenate([loop, np.repeat(loop[-1:], steps + 1 - len(loop), axis=0)]) for loop in loops])
     _, seen = probe.follow(paths, np.full(steps, time / half))
-    controls = box.controls(paths)
+    controls = box.columns.unflatten(paths)
     found = {}
     for observable, control in pairs.items():
         done, ways = _integrals(seen[observable], controls[control])
@@ -160,7 +160,7 @@ def _work(probe: Probe, targets: Array, time: float, seed: int) -> dict[str, tup
 
 def partners(probe: Probe) -> dict[str, str]:
     """Return for each observable the control of its shape that varies, the first if there are several."""
-    varying = dict.fromkeys(probe.box.axes[i].control for i in probe.box.free)
+    varying = dict.fromkeys(probe.box.columns.components[i].field for i in probe.box.free)
     fields = {name: probe.model.controls[name] for name in varying}
     result = {}
     for name, field in probe.model.observables.items():

@@ -40,7 +40,7 @@ class Probe:
 
     def start(self, values: Array) -> tuple[State, Seen]:
         """Return the state of n simulations that begin under the components `values` (n, m), and what is seen."""
-        controls = self.box.controls(values)
+        controls = self.box.columns.unflatten(values)
         points = np.repeat(self.point[None], len(values), axis=0)
         try:
             state = self.model.start(points, controls)
@@ -64,7 +64,7 @@ class Probe:
         raise failed
 
     def _in_parts(self, state: State, values: Array, dt: float, parts: int) -> tuple[State, Seen]:
-        controls, seen = self.box.controls(values), dict[str, Array]()
+        controls, seen = self.box.columns.unflatten(values), dict[str, Array]()
         for _ in range(parts):
             self.solves += len(values) if dt > 0 else 0
             try:

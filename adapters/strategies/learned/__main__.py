@@ -15,7 +15,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from adapters.failing import models
+from adapters import alone
 from adapters.strategies.learned.asked import Asked
 from adapters.strategies.learned.calibration import fewest
 from adapters.strategies.learned.roles import RoleError
@@ -24,53 +24,24 @@ from adapters.strategies.learned.trained import Trained, TrainedError
 from adapters.strategies.learned.training import TrainingError, Wanted, train
 from adapters.strategies.meter import Meter
 from adapters.strategies.surrogate import SurrogateSettings
-from adapters.wiring import CouplingError
 from scalebridge import settings as typed
-from scalebridge.findings import ConfigurationError
 from scalebridge.handout import Handout
-from scalebridge.interruption import Interrupted, interruptible
 
 TRAINED = 0
-UNUSABLE = 2
-FAILED = 3
 CONFIDENCE = 0.95
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
-    given = _parser().parse_args(arguments)
-    try:
-        with interruptible():
-            _train(given)
-            return TRAINED
-    except ConfigurationError as error:
-        for finding in error.findings:
-            print(f"scalebridge: {finding}", file=sys.stderr)
-    except (RoleError, TrainingError, TrainedError, CouplingError, models.ModelError) as error:
-        print(f"scalebridge: {error}", file=sys.stderr)
-    except SampleError as error:
-        print(f"scalebridge: {error}", file=sys.stderr)
-        return FAILED
-    except Interrupted as interruption:
-        print(f"scalebridge: {interruption}; what is done is kept, go on with the same command", file=sys.stderr)
-        return interruption.status
-    return UNUSABLE
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m adapters.strategies.learned",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--handout", metavar="FILE", type=Path, required=True, help="what the hub hands out")
-    parser.add_argument("--model", metavar="NAME", required=True, help="class of the micro model")
+    parser = alone.parser("adapters.strategies.learned", __doc__)
     parser.add_argument("--out", metavar="FILE", type=Path, required=True, help="what is written")
     parser.add_argument("--recorded", metavar="RUN", type=Path, action="append", default=[], help="folder of a run")
-    return parser
+    given = parser.parse_args(arguments)
+    refusals = (RoleError, TrainingError, TrainedError)
+    return alone.run(lambda: _train(given), failure=SampleError, refusals=refusals, kept=alone.GOES_ON)
 
 
-def _train(given: argparse.Namespace) -> None:
+def _train(given: argparse.Namespace) -> int:
     handout = Handout.load(given.handout)
     ((_, values),) = handout.strategy[0].items()
     settings = typed.build(SurrogateSettings, values, plain=True)
@@ -87,6 +58,7 @@ def _train(given: argparse.Namespace) -> None:
     law.save(given.out)
     print("\n".join(_told(law)))
     print(f"took {time.perf_counter() - begun:.0f} s; samples are kept in {work}\noutput: {given.out}", flush=True)
+    return TRAINED
 
 
 def _told(law: Trained) -> list[str]:

@@ -45,9 +45,4 @@ class Space:
 
     def ends(self, box: Box) -> Array:
         """Return lowest and highest (2, s) of a box of controls."""
-        return self.vector({name: np.stack(pair) for name, pair in _pairs(box).items()})
-
-
-def _pairs(box: Box) -> dict[str, tuple[Array, Array]]:
-    low, high = box.controls(box.low), box.controls(box.high)
-    return {name: (low[name], high[name]) for name in low}
+        return self.vector(box.columns.unflatten(np.stack([box.low, box.high])))

@@ -14,56 +14,28 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from adapters.failing import models
+from adapters import alone
 from adapters.strategies.meter import Meter
 from adapters.strategies.tables.journal import JournalError
 from adapters.strategies.tables.making import Making
 from adapters.strategies.tables.sampling import SampleError
 from adapters.strategies.tables.table import Table
 from adapters.strategies.tabulated import TableSettings
-from adapters.wiring import CouplingError
 from scalebridge import settings as typed
-from scalebridge.findings import ConfigurationError
 from scalebridge.handout import Handout
-from scalebridge.interruption import Interrupted, interruptible
 from scalebridge.treefile import TreeFileError
 
 MET = 0
 NOT_MET = 1
-UNUSABLE = 2
-FAILED = 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
-    given = _parser().parse_args(arguments)
-    try:
-        with interruptible():
-            return _tabulate(given)
-    except ConfigurationError as error:
-        for finding in error.findings:
-            print(f"scalebridge: {finding}", file=sys.stderr)
-    except (models.ModelError, CouplingError, JournalError, TreeFileError) as error:
-        print(f"scalebridge: {error}", file=sys.stderr)
-    except SampleError as error:
-        print(f"scalebridge: {error}", file=sys.stderr)
-        return FAILED
-    except Interrupted as interruption:
-        print(f"scalebridge: {interruption}; what is done is kept, go on with the same command", file=sys.stderr)
-        return interruption.status
-    return UNUSABLE
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m adapters.strategies.tables",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--handout", metavar="FILE", type=Path, required=True, help="what the hub hands out")
-    parser.add_argument("--model", metavar="NAME", required=True, help="class of the micro model")
+    parser = alone.parser("adapters.strategies.tables", __doc__)
     parser.add_argument("--out", metavar="FILE", type=Path, required=True, help="what is written")
-    return parser
+    given = parser.parse_args(arguments)
+    refusals = (JournalError, TreeFileError)
+    return alone.run(lambda: _tabulate(given), failure=SampleError, refusals=refusals, kept=alone.GOES_ON)
 
 
 def _tabulate(given: argparse.Namespace) -> int:

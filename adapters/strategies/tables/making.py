@@ -13,15 +13,13 @@ import scipy
 
 import scalebridge
 from adapters import tensors
-from adapters.failing import models
+from adapters.alone import Alone
 from adapters.micro import MicroModel
-from adapters.scaling import config as scaling_config
-from adapters.scaling.model import ScaledModel
 from adapters.strategies import box as ranges
 from adapters.strategies import provenance
+from adapters.strategies.box import Box
+from adapters.strategies.columns import Columns
 from adapters.strategies.tables import refinement
-from adapters.strategies.tables.columns import Columns
-from adapters.strategies.tables.cube import Cube
 from adapters.strategies.tables.journal import Journal
 from adapters.strategies.tables.nodes import Floats
 from adapters.strategies.tables.refinement import Wanted
@@ -30,8 +28,6 @@ from adapters.strategies.tables.sampling import Sampler
 from adapters.strategies.tables.slopes import parse
 from adapters.strategies.tables.table import Errors, Table
 from adapters.strategies.tabulated import TableSettings
-from scalebridge import settings as typed
-from scalebridge.embedded import config as coupling_config
 from scalebridge.findings import Findings
 from scalebridge.handout import Handout
 
@@ -45,12 +41,12 @@ class Making:
     Attributes
     ----------
     model : with its scaling maps.
-    cube, observables : what is looked up, and what is found.
+    box, observables : what is looked up, and what is found.
     point : (dim,) [m] where the micro simulations are.
     """
 
     model: MicroModel
-    cube: Cube
+    box: Box
     observables: Columns
     rest: Rest
     settings: TableSettings
@@ -60,31 +56,23 @@ class Making:
     @classmethod
     def of(cls, handout: Handout, name: str, settings: TableSettings) -> Making:
         """Return what the case asks for. Raises ConfigurationError, ModelError, BoxError."""
-        kind = models.find(handout.module, name)
-        configuration = coupling_config.load(handout.precice_config)
-        own = configuration.participant(handout.participant)
-        mesh = {mesh.name: mesh.dimensions for mesh in configuration.meshes}[(*own.reads, *own.writes)[0].mesh]
-        names = {access.data for access in (*own.reads, *own.writes)}
-        model: MicroModel = kind(typed.build(kind.Settings, handout.settings, plain=True), handout.seed)
-        if handout.scaling:
-            reads, writes = ({n for a in some for n in tensors.whole(a.data)} for some in (own.reads, own.writes))
-            model = ScaledModel(model, scaling_config.load(handout.scaling).of(reads, writes), handout.seed)
+        alone = Alone.of(handout, name)
+        model = alone.model
         findings = Findings("scalebridge tabulate")
         for one, field in (*model.controls.items(), *model.observables.items()):
             if field.per != "point":
                 findings.add(None, one, f"is per {field.per}", expected="values at points, as a table has them")
-        windows = [s.time_window_size for s in configuration.schemes if handout.participant in s.participants]
-        dt = settings.dt or next((size for size in windows if size), 0.0)
+        dt = settings.dt or alone.window
         if settings.steps and not dt:
             findings.add(None, "dt", "is not given, and the case does not say how long its time windows are")
         findings.raise_if_any()
-        sizes = {n: tensors.dimension_of(n, names, mesh) for n in (*model.controls, *model.observables)}
+        names = (*model.controls, *model.observables)
+        sizes = {n: tensors.dimension_of(n, alone.data, alone.dimensions) for n in names}
         dimensions = max(sizes[n] for n in model.controls)
         box = ranges.parse(settings.box, model.controls, dimensions, "the box")
-        cube = Cube(dict(model.controls), dimensions, box)
         columns = Columns(dict(model.observables), {n: sizes[n] for n in model.observables})
         rest = Rest(settings.steps, dt, REST * settings.tolerance)
-        return cls(model, cube, columns, rest, settings, handout.seed, np.zeros(mesh))
+        return cls(model, box, columns, rest, settings, handout.seed, np.zeros(alone.dimensions))
 
     def told(self) -> list[str]:
         """Return in words what is to be made."""
@@ -93,7 +81,7 @@ class Making:
             if self.rest.steps
             else "as it starts"
         )
-        return [f"{provenance.of(self.model)['model']}, {rest}; seed {self.seed}", *self.cube.box.told()]
+        return [f"{provenance.of(self.model)['model']}, {rest}; seed {self.seed}", *self.box.told()]
 
     def make(self, part: Path | None, told: Callable[[str, int, int], None]) -> tuple[Table, Journal]:
         """Return the table, and the journal of its solves, which is kept in the file `part` meanwhile.
@@ -104,11 +92,11 @@ class Making:
         model = provenance.of(self.model)
         plan = {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(s).items() if name in DECIDE}
         plan |= {"model": model, "seed": self.seed, "dt": self.rest.dt, "point": self.point.tolist()}
-        journal = Journal(part, plan, (len(self.cube.names), len(self.observables.names)))
-        sampler = Sampler(self.model, self.cube, self.observables, self.rest, self.point, s.batch, journal, told)
-        derived = [parse(text, self.cube, self.observables).name for text in s.slopes]
+        journal = Journal(part, plan, (len(self.box.columns.names), len(self.observables.names)))
+        sampler = Sampler(self.model, self.box, self.observables, self.rest, self.point, s.batch, journal, told)
+        derived = [parse(text, self.box, self.observables).name for text in s.slopes]
         count = np.array([name not in derived for name in self.observables.fields])
-        wanted = Wanted(s.tolerance, s.nodes, s.held_out, self.seed, self.observables.groups, self.cube.free, count)
+        wanted = Wanted(s.tolerance, s.nodes, s.held_out, self.seed, self.observables.groups, self.box.varies, count)
         try:
             found = refinement.run(sampler, wanted)
         finally:
@@ -123,7 +111,7 @@ class Making:
         made = {**plan, "tolerance met": found.met, "solves": journal.solves, "seconds": journal.seconds}
         made |= {"began": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(begun)), "versions": _versions()}
         table = Table(
-            self.cube,
+            self.box,
             self.observables,
             found.grid,
             found.values,

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapters.micro import Array, MicroError, MicroModel, State, Values, take
+from adapters.strategies.columns import Columns
 from adapters.strategies.protocol import taken
-from adapters.strategies.tables.columns import Columns
 from adapters.strategies.tables.nodes import Floats
 
 SMALL = 1e-3  # of what may be left: a change that needs no second look

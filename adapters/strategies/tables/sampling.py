@@ -9,9 +9,9 @@ import numpy as np
 
 from adapters.failing.attempt import Failure, Part, Rows, WholeBatchError, attempt
 from adapters.micro import Array, MicroModel
+from adapters.strategies.box import Box
+from adapters.strategies.columns import Columns
 from adapters.strategies.tables import rest as resting
-from adapters.strategies.tables.columns import Columns
-from adapters.strategies.tables.cube import Cube
 from adapters.strategies.tables.journal import Journal
 from adapters.strategies.tables.nodes import Floats
 from adapters.strategies.tables.rest import Rest
@@ -34,7 +34,7 @@ class Sampler:
     """
 
     model: MicroModel
-    cube: Cube
+    box: Box
     observables: Columns
     rest: Rest
     point: Array
@@ -61,7 +61,7 @@ class Sampler:
         return np.concatenate(parts)
 
     def _solved(self, points: Floats) -> tuple[Floats, int]:
-        controls = self.cube.controls(points)
+        controls = self.box.at(points)
         try:
             return self._relaxed(controls)
         except Exception as error:
@@ -69,7 +69,7 @@ class Sampler:
 
     def _relaxed(self, controls: Floats) -> tuple[Floats, int]:
         places = np.broadcast_to(self.point, (len(controls), len(self.point)))
-        given = self.cube.box.controls(controls)
+        given = self.box.columns.unflatten(controls)
         return resting.relaxed(self.model, places, given, self.observables, self.rest, self.sizes)
 
     def _why(self, controls: Floats, error: Exception) -> str:
@@ -86,6 +86,6 @@ class Sampler:
         if not failed:
             return f"the micro model fails once, but not when it is asked again: {type(error).__name__}: {error}"
         row, failure = next(iter(sorted(failed.items())))
-        told = zip(self.cube.box.axes, controls[row], strict=True)
-        place = ", ".join(f"{a.name} = {value:.6g}{'' if a.unit == '1' else f' {a.unit}'}" for a, value in told)
+        told = zip(self.box.columns.components, controls[row], strict=True)
+        place = ", ".join(f"{one.name} = {value:.6g}{one.suffix}" for one, value in told)
         return f"the micro model fails at {place}: {failure.what}"

@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from adapters import tensors
 from adapters.strategies import derivatives as declared
+from adapters.strategies.box import Box
+from adapters.strategies.columns import Columns
 from adapters.strategies.derivatives import Derivative, DerivativeError
-from adapters.strategies.tables.columns import Columns
-from adapters.strategies.tables.cube import Cube
 from adapters.strategies.tables.nodes import Floats
 from adapters.wiring import CouplingError
 from scalebridge.fields import equals
@@ -31,7 +30,7 @@ class Slope:
     """
 
     declared: Derivative
-    cube: Cube
+    box: Box
     observables: Columns
 
     @property
@@ -47,15 +46,13 @@ class Slope:
     def __call__(self, derivatives: Floats) -> Floats:
         """Return its columns (n, k) of the derivatives (n, d, ...) of all observables by all components of controls."""
         n, field, of, by = len(derivatives), self.observables.fields[self.name], self.declared.of, self.declared.by
-        control, observable = self.cube.fields[by], self.observables.fields[of]
-        own = derivatives[:, :, self.observables.of(of)]
-        dimensions = self.observables.dimensions.get(of, 0)
-        full = np.zeros((n, *tensors.shape(observable, dimensions), *self.cube.box.shapes[by]))
-        carried = {axis.index for axis in self.cube.box.axes if axis.control == by}
-        for row, axis in enumerate(self.cube.box.axes):
-            if axis.control == by:
+        control, own = self.box.columns.fields[by], derivatives[:, :, self.observables.of(of)]
+        full = np.zeros((n, *self.observables.shapes[of], *self.box.columns.shapes[by]))
+        for row, component in enumerate(self.box.columns.components):
+            if component.field == by:
                 # what moves are both halves of a symmetric tensor, so each has half of the derivative
-                same = equals(axis.index) - (carried - {axis.index}) if control.rank == 2 else {axis.index}
+                halves = control.rank == 2 and control.symmetric
+                same = equals(component.index) if halves else {component.index}
                 for index in same:
                     place: Any = (..., *index)
                     full[place] = self.observables.field(of, own[:, row]) / len(same)
@@ -65,9 +62,9 @@ class Slope:
         return np.asarray(self.declared.factor * one.flatten({self.name: full}))
 
 
-def parse(text: str, cube: Cube, observables: Columns) -> Slope:
+def parse(text: str, box: Box, observables: Columns) -> Slope:
     """Return the slope that a text declares. Raises CouplingError where it declares none of these fields."""
     try:
-        return Slope(declared.parse(text, cube.fields, observables.fields), cube, observables)
+        return Slope(declared.parse(text, box.columns.fields, observables.fields), box, observables)
     except DerivativeError as error:
         raise CouplingError(f"tabulated: slopes: {error}") from None

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from adapters.micro import MicroModel
 from adapters.strategies import provenance
-from adapters.strategies.tables.columns import Columns, misfits
-from adapters.strategies.tables.cube import Cube
+from adapters.strategies.box import Box, required
+from adapters.strategies.columns import Columns
 from adapters.strategies.tables.frontier import Frontier
 from adapters.strategies.tables.nodes import Floats
 from adapters.strategies.tables.rest import Rest
@@ -56,7 +55,7 @@ class Table:
 
     Attributes
     ----------
-    cube : the controls, and the box of them.
+    box : of the controls; where the ends of a range are equal a control is held, and the table does not extend.
     observables : its columns.
     grid : the interpolant, from the unit cube to the observables.
     values : (n, k) observables at the nodes.
@@ -67,7 +66,7 @@ class Table:
     made : what it was made of and with: provenance of the model, settings, seed, versions, seconds, solves.
     """
 
-    cube: Cube
+    box: Box
     observables: Columns
     grid: SparseGrid
     values: Floats
@@ -79,39 +78,43 @@ class Table:
 
     def __call__(self, controls: Floats) -> Floats:
         """Return the observables (n, k) at controls (n, d), which are inside of the box."""
-        return self.grid(self.cube.unit(controls))
+        return self.grid(self.box.unit(controls))
 
     def slopes(self, controls: Floats) -> Floats:
         """Return the derivatives (n, d, k) of the observables by the controls; zero by those that are held."""
-        return np.asarray(self.grid.slopes(self.cube.unit(controls)) / self.cube.extent[:, None])
+        return np.asarray(self.grid.slopes(self.box.unit(controls)) / self.box.extent[:, None])
 
     def uncertainty(self, controls: Floats) -> Floats:
         """Return the estimated errors (n, o) at controls (n, d), in units of the observables; infinite outside."""
         factor = self.errors.calibration * self.errors.scales
-        found = self.frontier.estimate(self.cube.unit(controls)) * factor
-        return np.where(self.outside(controls).any(axis=1)[:, None], np.inf, found)
+        found = self.frontier.estimate(self.box.unit(controls)) * factor
+        return np.where(self.box.outside(controls).any(axis=1)[:, None], np.inf, found)
 
-    def outside(self, controls: Floats) -> NDArray[np.bool_]:
-        """Return which controls (n, d) are outside of the box."""
-        return self.cube.outside(controls)
+    def beyond(self, controls: Floats, component: int) -> str:
+        """Return in words what one component of controls (d,) is, and where the box ends."""
+        one, low, high = self.box.columns.components[component], self.box.low[component], self.box.high[component]
+        reach = f"reaches from {low:.6g} to {high:.6g}{one.suffix}"
+        if not high > low:
+            reach = f"is for {low:.6g}{one.suffix} alone"
+        return f"{one.name} = {controls[component]:.6g}{one.suffix} is outside of the table, which {reach}"
 
     def misfit(self, model: MicroModel) -> list[str]:
         """Return in words why this is no table of a model; empty where it is one."""
-        found = misfits("control", self.cube.fields, model.controls)
+        found = misfits("control", self.box.columns.fields, required(model.controls))
         found += misfits("observable", self.observables.fields, model.observables)
         return found + provenance.differences(self.made["model"], provenance.of(model))
 
     def save(self, path: Path) -> None:
         """Write the table. Raises TreeFileError."""
         header = {
-            "controls": {name: field.to_json() for name, field in self.cube.fields.items()},
-            "dimensions": self.cube.dimensions,
+            "controls": {name: field.to_json() for name, field in self.box.columns.fields.items()},
+            "dimensions": max(self.box.columns.dimensions.values()),
             "observables": self.observables.to_json(),
             "rest": {"steps": self.rest.steps, "dt": self.rest.dt, "tolerance": self.rest.tolerance},
             "made": dict(self.made),
         }
         arrays = {
-            "box": np.stack([self.cube.box.low, self.cube.box.high]),
+            "box": np.stack([self.box.low, self.box.high]),
             "nodes": self.grid.nodes,
             "values": self.values,
             "surplus": self.grid.surplus,
@@ -141,16 +144,16 @@ class Table:
 
 def _table(tree: Mapping[str, Any]) -> Table:
     fields = {str(name): Field.from_json(field) for name, field in tree["controls"].items()}
-    cube = Cube.of(fields, int(tree["dimensions"]), *tree["box"])
+    box = Box.of(fields, int(tree["dimensions"]), *tree["box"])
     observables = Columns.from_json(tree["observables"])
-    d, k, o, n = len(cube.names), len(observables.names), len(observables.fields), len(tree["nodes"])
+    d, k, o, n = len(box.columns.names), len(observables.names), len(observables.fields), len(tree["nodes"])
     m = len(tree["frontier"])
     shapes = {"nodes": (n, d), "values": (n, k), "surplus": (n, k), "frontier": (m, d)}
     for name, shape in {**shapes, "foretold": (m, o), "sizes": (o,)}.items():
         if tree[name].shape != shape:
             raise ValueError(f"{name} has shape {tree[name].shape}, not {shape}")
     return Table(
-        cube,
+        box,
         observables,
         SparseGrid(Basis(tree["nodes"]), tree["surplus"]),
         tree["values"],
@@ -160,3 +163,27 @@ def _table(tree: Mapping[str, Any]) -> Table:
         tree["sizes"],
         dict(tree["made"]),
     )
+
+
+def misfits(what: str, own: Mapping[str, Field], others: Mapping[str, Field]) -> list[str]:
+    """Return in words how the fields of a table differ from those of a case; empty where they do not.
+
+    what : what they are, "control" or "observable".
+    """
+    found = []
+    for name in sorted({*own, *others}):
+        if name not in others:
+            found.append(f"{what} {name} of the table is none of the case, which has {', '.join(others) or 'none'}")
+        elif name not in own:
+            found.append(f"{what} {name} of the case is none of the table, which has {', '.join(own) or 'none'}")
+        else:
+            table, case = own[name], others[name]
+            if table.unit != case.unit:
+                found.append(f"{what} {name} is in {table.unit} in the table, in {case.unit} in the case")
+            if (table.rank, table.symmetric) != (case.rank, case.symmetric):
+                found.append(f"{what} {name} is a {_kind(table)} in the table, a {_kind(case)} in the case")
+    return found
+
+
+def _kind(field: Field) -> str:
+    return f"symmetric {field.kind}" if field.rank > 1 and field.symmetric else field.kind
