@@ -23,6 +23,7 @@ from adapters.micro_manager import loading, states
 from adapters.micro_manager.model import FileSettings, MicroManager
 from adapters.micro_manager.objects import _initialized
 from adapters.snapshots import Choice
+from adapters.strategies import provenance
 from adapters.wiring import CouplingError
 from scalebridge import checks, treefile
 from scalebridge.fields import Field
@@ -435,12 +436,24 @@ def test_modules_and_points_that_are_not_there(tmp_path):
     path = written(tmp_path, macro_domain_bounds=[0.0, 2.5, 0.0, 1.0])
     model = MicroManager(FileSettings(config=str(path)))
     points = np.stack([X, 0 * X], axis=1)
+    model.start(points, {"Strain": X})  # outside of a run, as when a law is trained
+    model.first_row = 0
     with pytest.raises(CouplingError, match=r"leaves out 2 of 5 points of Macro-Mesh, the first at \(3, 0\)"):
         model.start(points, {"Strain": X})
     path = written(tmp_path, macro_domain_bounds=[0.0, 2.5, 0.0, 1.0, 0.0, 1.0])
     model = MicroManager(FileSettings(config=str(path)))
+    model.first_row = 0
     with pytest.raises(CouplingError, match=r"macro_domain_bounds has 6 numbers; Macro-Mesh has 2 dimensions, so 4"):
         model.start(points, {"Strain": X})
+
+
+def test_a_table_of_it_knows_the_file_of_the_micro_manager(tmp_path):
+    """The settings of a class stand in that file: a table or a law of other ones does not fit."""
+    of = [provenance.of(MicroManager(FileSettings(config=str(written(tmp_path, micro_dt=dt))))) for dt in (0.25, 0.5)]
+    (told,) = provenance.differences(*of)
+    assert told == "micro_dt was 0.25, the case has 0.5"
+    assert of[0]["settings"]["class"] == "micro_relaxing"
+    assert not provenance.differences(of[0], of[0])
 
 
 def test_data_and_meshes_that_are_not_in_the_configuration(tmp_path):

@@ -76,8 +76,10 @@ class MicroManager:
 
     Attributes
     ----------
-    first_row : number of the first micro simulation of this process; to be set before `start`.
+    first_row : number of the first micro simulation of this process; to be set before `start`. None outside of a run,
+        such as in training, where points may be anywhere.
     max_dt : longest step [s], `micro_dt` of the file.
+    made_of : what the file says that is a setting of any other model, for tables and trained laws.
     """
 
     Settings: ClassVar[type] = FileSettings
@@ -106,8 +108,9 @@ class MicroManager:
         comm = world()
         for warning in self.file.warnings if comm is None or comm.rank == 0 else ():
             print(warning, flush=True)
+        self.made_of: dict[str, Any] = {"class": self.file.module, "micro_dt": self.file.micro_dt}
         self.kind = loading.load(self.file.module, self.file.file.parent)
-        self.first_row = 0
+        self.first_row: int | None = None
         self.max_dt = self.file.micro_dt
         self.objects = Objects(self.kind)
         self.names = [name for name in self.observables if name in self.file.writes]
@@ -122,12 +125,14 @@ class MicroManager:
     def start(self, points: Array, controls: Values) -> State:
         """Make an object for each point and initialise it under the controls (n, ...)."""
         assert self.file is not None
-        require_inside(self.file, points)
+        if self.first_row is not None:
+            require_inside(self.file, points)
+        first = self.first_row or 0
         begun: list[_Solved] = []
         for row in range(len(points)):
             with _failing(row):
-                begun.append(self._begun(self.first_row + row, _of_row(controls, row)))
-        numbers = np.arange(self.first_row, self.first_row + len(points), dtype=np.int64)
+                begun.append(self._begun(first + row, _of_row(controls, row)))
+        numbers = np.arange(first, first + len(points), dtype=np.int64)
         began = {name: np.array(controls[name], dtype=np.float64) for name in self.controls}
         return self._batch(begun, numbers, began, np.zeros(len(points), dtype=np.int64))
 
@@ -183,7 +188,7 @@ class MicroManager:
 
     def _tried(self, number: int, data: dict[str, Any], missing: list[str]) -> dict[str, Any]:
         """Return what a first step of another object gives, for data that `initialize` does not return."""
-        if not self._told and self.first_row == 0:
+        if not self._told and not self.first_row:
             self._told = True
             print(
                 f"{self.kind.__name__}.initialize gives no {', '.join(missing)}: what is seen at the start comes from "

@@ -12,7 +12,8 @@ from typing import Any
 from adapters.micro import MicroModel, innermost
 from adapters.scaling.model import ScaledModel
 
-BESIDE = frozenset({"threads", "snapshots", "volumes"})  # settings that do not change what is computed
+# settings that do not change what is computed
+BESIDE = frozenset({"threads", "snapshots", "volumes", "state_tolerance", "config"})
 
 
 def of(model: MicroModel) -> dict[str, Any]:
@@ -21,7 +22,7 @@ def of(model: MicroModel) -> dict[str, Any]:
     settings = getattr(plain, "settings", None)
     data: dict[str, Any] = {"model": _name(type(plain)), "settings": {}, "maps": _maps(model)}
     if dataclasses.is_dataclass(settings) and not isinstance(settings, type):
-        given = dataclasses.asdict(settings)
+        given = {**dataclasses.asdict(settings), **getattr(plain, "made_of", {})}
         data["settings"] = json.loads(json.dumps({k: v for k, v in given.items() if k not in BESIDE}, default=str))
     text = json.dumps(data, sort_keys=True)
     return {**data, "hash": hashlib.sha256(text.encode()).hexdigest()}
