@@ -113,6 +113,18 @@ class Audited(Protocol):
 
 
 @runtime_checkable
+class Telling(Protocol):
+    """A micro model that can tell what its rows cost, so that ranks get equal shares without looking at the clock."""
+
+    def work(self, state: State) -> Array | None:
+        """Return what the step that led to `state` took for each row (n,), in any unit, such as iterations.
+
+        None where that is not known.
+        """
+        ...
+
+
+@runtime_checkable
 class Sizable(Protocol):
     """A micro model whose class knows larger volumes of the same medium, and finer grids on the same volume.
 

@@ -7,7 +7,9 @@ every rank gets its share of the rows.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,9 @@ from adapters.signals import samples_of
 
 type Ids = NDArray[np.int32]
 type Array = NDArray[np.float64]
+
+LEFT, DONE = 0.0, 1.0  # what a rank says whose call has failed, or has ended
+SAID = 8  # numbers that a rank can say at a time
 
 
 def share(n: int, rank: int, size: int) -> slice:
@@ -31,7 +36,8 @@ class Rows:
     Attributes
     ----------
     first, count, total : the first row of this rank, the number of its rows, and of the rows of all ranks.
-    assembled : whether all ranks are in the same call now, each with all of its rows, so that they may talk.
+    assembled : whether all ranks are in the same call now, each with all of its rows, so that they may talk. They begin
+        that with `together`.
     """
 
     def __init__(self, count: int, comm: Any = None) -> None:
@@ -46,7 +52,8 @@ class Rows:
     def assembling[**P, R](self, call: Callable[P, R]) -> Callable[P, R]:
         """Return `call`, in which the ranks are assembled the first time that it is called; all of them do that.
 
-        Where rows fail, a rank calls again with some of its rows, and the others do not.
+        Where rows fail, a rank calls again with some of its rows, and the others do not. A rank that fails, or has
+        ended, tells the others, who then are on their own.
         """
         first = True
 
@@ -54,11 +61,56 @@ class Rows:
             nonlocal first
             self.assembled, first = first, False
             try:
-                return call(*args, **kwargs)
+                result = call(*args, **kwargs)
+            except Exception:
+                self._leave(LEFT)
+                raise
+            else:
+                self._leave(DONE)
+                return result
             finally:
                 self.assembled = False
 
         return once
+
+    def together(self, about: str, *said: float) -> Array | None:
+        """Return the numbers that all ranks say (ranks, k), if all of them talk about the same now; collective.
+
+        Else None: one of them has failed, or has ended, or is elsewhere; from then on they are not assembled any more.
+        Who has heard from all of them may call what is collective, so what can fail on one rank alone comes before.
+        """
+        if not self.assembled:
+            return None
+        topic = 2.0 + zlib.crc32(about.encode())
+        heard = self._heard(topic, *said)
+        if (heard[:, 0] == topic).all():
+            return heard[:, 1 : 1 + len(said)]
+        self.assembled = False
+        return None
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """Do what other ranks may not be doing at the same time: within this they are not assembled."""
+        assembled, self.assembled = self.assembled, False
+        try:
+            yield
+        finally:
+            self.assembled = assembled
+
+    def _leave(self, how: float) -> None:
+        """Answer those who wait for this rank."""
+        if self.assembled:
+            self._heard(how)
+
+    def _heard(self, *said: float) -> Array:
+        """Return what each rank says (ranks, SAID); collective."""
+        mine = np.zeros(SAID)
+        mine[: len(said)] = said
+        if self.comm is None:
+            return mine[None]
+        heard = np.empty((self.comm.size, SAID))
+        self.comm.Allgather(mine, heard)
+        return heard
 
     def gather(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return the rows (n, ...) of all ranks on rank 0, and on the others what they gave; collective."""

@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 
 from adapters import seeds
-from adapters.micro import Array, Audited, MicroModel, Pictured, State, Values
+from adapters.micro import Array, Audited, MicroModel, Pictured, State, Telling, Values
 from adapters.scaling.config import Entry, Scaling
 from adapters.scaling.protocol import Downscale, Memory, ScalingError, Upscale
 from adapters.spikes import Spikes
@@ -79,6 +79,10 @@ class ScaledModel:
     def snapshot(self, state: State) -> dict[str, Array]:
         """Return the fields of the model that are worth a picture (n, *cells[, ...]); none if it has none."""
         return self.model.snapshot(_group(state, "model")) if isinstance(self.model, Pictured) else {}
+
+    def work(self, state: State) -> Array | None:
+        """Return what the model says that the last step of each row took (n,); None if it does not say."""
+        return self.model.work(_group(state, "model")) if isinstance(self.model, Telling) else None
 
     def audit(self, before: State, after: State) -> list[Check]:
         """Return the model's checks on a step, and those of the maps on what they made of its end."""

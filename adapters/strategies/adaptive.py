@@ -11,6 +11,7 @@ A row that the full model takes over goes first through all that happened to it 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
@@ -73,6 +74,7 @@ class Adaptive(Around):
 
     name: ClassVar[str] = "adaptive"
     Settings: ClassVar[type[Adaptivity]] = Adaptivity
+    asks_together: ClassVar[bool] = True
 
     def __init__(self, model: MicroModel, settings: Adaptivity, context: Context) -> None:
         super().__init__(model, context)
@@ -111,8 +113,10 @@ class Adaptive(Around):
         """Advance by `dt` [s]: all rows with the cheap model, those that are to be with the full one as well."""
         driven = _arrays(controls)
         full = self.books.in_full(state)
+        if not len(full) and self.collective:
+            return self.of_none(state, controls, dt)
         rows = np.flatnonzero(full)
-        with self.tally.timing("cheap"):
+        with self.tally.timing("cheap"), self._cheaply():
             quick, answers = self.cheap.solve(_group(state, "cheap"), controls, dt)
             stated = cheap.stated(self.cheap, quick, controls, self.names)
         path = self._path(state, dt)
@@ -136,12 +140,14 @@ class Adaptive(Around):
         self, state: State, path: State | None, controls: Values, dt: float, rows: Rows
     ) -> tuple[State, dict[str, Array]]:
         """Return the states of all rows with those that are solved in full renewed, and what was seen of these."""
-        if not rows.size:
+        if not rows.size and not self.collective:
             return state, {name: np.zeros((0,) + (1,) * self.observables[name].rank) for name in self.observables}
         if path is not None:
             state = self._caught_up(state, path, rows)
         with self.tally.timing("full"), of_rows(rows):
             part, seen = self.model.solve(take(state, rows), taken(controls, rows), dt)
+        if not rows.size:
+            return state, seen
         return replay.placed(state, rows, part), {name: np.asarray(seen[name]) for name in self.observables}
 
     def _caught_up(self, state: State, path: State, rows: Rows) -> State:
@@ -154,11 +160,15 @@ class Adaptive(Around):
             return state
         question = {"state": take(state, behind), "path": take(path, behind)}
         if self._memo is None or not replay.same(self._memo[0], question):
-            with self.tally.timing("replay"), of_rows(behind):
+            with self.tally.timing("replay"), of_rows(behind), self.context.apart():
                 answer, made = replay.replayed(self.model, question["state"], question["path"])
             self.tally.replays(made)
             self._memo = question, answer
         return replay.placed(state, behind, self._memo[1])
+
+    def _cheaply(self) -> AbstractContextManager[None]:
+        """Return within what the cheap model is asked: it may ask the full one for a few rows, on this rank alone."""
+        return nullcontext() if getattr(self.cheap, "asks_together", False) else self.context.apart()
 
     def _path(self, state: State, dt: float) -> State | None:
         """Return what rows have to make up for, with the last step if there is one in this window already."""

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from adapters.failing.attempt import spoiled
-from adapters.micro import Array, Audited, MicroModel, Pictured, State, Values
+from adapters.micro import Array, Audited, MicroModel, Pictured, State, Telling, Values
 from scalebridge.checks import Check
 from scalebridge.fields import Field
 
@@ -92,6 +92,10 @@ class Full:
     def snapshot(self, state: State) -> dict[str, Array]:
         """Return the fields of the model that are worth a picture."""
         return self.model.snapshot(state) if isinstance(self.model, Pictured) else {}
+
+    def work(self, state: State) -> Array | None:
+        """Return what the model says that the last step of each row took (n,); None if it does not say."""
+        return self.model.work(state) if isinstance(self.model, Telling) else None
 
     @contextmanager
     def watched(self) -> Iterator[Watch]:

@@ -47,6 +47,8 @@ class Context:
     output : folder of the participant; None outside a run.
     rows : who has which rows; None outside a run.
     outermost : whether no other strategy is around this one; only then do all ranks ask at the same time for all rows.
+    together : whether all ranks ask at the same time, each for those of its rows that it wants, where they are
+        assembled; so it is beneath strategies that `asks_together`.
     explicit : whether no time window is iterated.
     windows : number of time windows of the run; None where that is not known.
     end : when the run ends [s]; None where that is not known.
@@ -61,6 +63,7 @@ class Context:
     output: Path | None = None
     rows: Rows | None = None
     outermost: bool = True
+    together: bool = True
     explicit: bool = False
     windows: int | None = None
     end: float | None = None
@@ -71,6 +74,15 @@ class Context:
     def file(self, name: str) -> Path:
         """Return the path of a file that the case names."""
         return self.folder / name
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """Do what other ranks may not be doing at the same time; strategies within do not talk to theirs then."""
+        if self.rows is None:
+            yield
+            return
+        with self.rows.apart():
+            yield
 
     def total(self, value: float) -> float:
         """Return the sum over all ranks; collective."""
@@ -144,7 +156,14 @@ class Around:
     """What strategies have in common: the fields of the model within, its pictures and its checks.
 
     A strategy that keeps the state of the model within returns it from `inner`, and has all of that.
+
+    Attributes
+    ----------
+    asks_together : whether in `solve` it asks the model within just once, on all ranks where they are assembled, even
+        for no rows if that is `collective`; and whatever else it asks for, `Context.apart`.
     """
+
+    asks_together: ClassVar[bool] = False
 
     def __init__(self, model: MicroModel, context: Context) -> None:
         self.model, self.context = model, context
@@ -152,6 +171,16 @@ class Around:
         self.observables: dict[str, Field] = model.observables
         self.cell_shape: tuple[int, ...] = tuple(getattr(model, "cell_shape", ()))
         self.cell_size: tuple[float, ...] = tuple(getattr(model, "cell_size", ()))
+
+    @property
+    def collective(self) -> bool:
+        """Whether it wants to be asked on all ranks, even for no rows."""
+        return self.asks_together and collective(self.model)
+
+    def of_none(self, state: State, controls: Values, dt: float) -> tuple[State, dict[str, Array]]:
+        """Return what comes of no rows at all; the model within, which is `collective`, is asked too."""
+        inner, seen = self.model.solve(cast(State, state["model"]), controls, dt)
+        return {**state, "model": inner}, seen
 
     def inner(self, state: State) -> State | None:
         """Return the state of the model within; here it is the group ``model`` of the state, if there is one."""
@@ -184,6 +213,11 @@ class Around:
         if old is None or new is None or not isinstance(self.model, Audited):
             return []
         return self.model.audit(old, new)
+
+
+def collective(model: MicroModel) -> bool:
+    """Say whether a model wants to be asked on all ranks where they are assembled, even for no rows."""
+    return bool(getattr(model, "collective", False))
 
 
 @contextmanager

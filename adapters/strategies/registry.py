@@ -25,6 +25,7 @@ STRATEGIES: dict[str, str] = {  # name: "module:class"
     "adaptive": "adapters.strategies.adaptive:Adaptive",
     "auto": "adapters.strategies.auto:Auto",
     "clustered": "adapters.strategies.clustered:Clustered",
+    "distributed": "adapters.strategies.distributed:Distributed",
     "surrogate": "adapters.strategies.surrogate:Surrogate",
     "tabulated": "adapters.strategies.tabulated:Tabulated",
 }
@@ -65,7 +66,7 @@ def build(given: Sequence[Layer], model: MicroModel, context: Context) -> MicroM
     for depth, layer in reversed(list(enumerate(given))):
         ((name, settings),) = layer.items()
         if name != CONCURRENT:
-            model = layer_of(name, settings, model, _within(context, depth, name))
+            model = layer_of(name, settings, model, _within(context, given[:depth], name))
     return model
 
 
@@ -75,10 +76,13 @@ def layer_of(name: str, settings: Any, model: MicroModel, context: Context) -> S
     return kind(model, typed.build(kind.Settings, settings, plain=True), context)
 
 
-def _within(context: Context, depth: int, name: str) -> Context:
+def _within(context: Context, around: Sequence[Layer], name: str) -> Context:
     """Return the context of one layer: what it wants remembered has a name of its own."""
+    depth = len(around)
 
     def remember(key: str, thing: Keepable) -> None:
         context.remember(f"strategy {depth} {name}: {key}", thing)
 
-    return replace(context, outermost=depth == 0, remember=remember)
+    outer = [find(other) for layer in around for other in layer if other != CONCURRENT]
+    together = context.together and all(getattr(kind, "asks_together", False) for kind in outer)
+    return replace(context, outermost=depth == 0, together=together, remember=remember)
