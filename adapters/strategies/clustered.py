@@ -56,6 +56,7 @@ class Clustered(Around):
 
     name: ClassVar[str] = "clustered"
     Settings: ClassVar[type[ClusterSettings]] = ClusterSettings
+    asks_together: ClassVar[bool] = True
 
     def __init__(self, model: MicroModel, settings: ClusterSettings, context: Context) -> None:
         super().__init__(model, context)
@@ -152,20 +153,14 @@ class Clustered(Around):
         if dt == 0:
             inner, seen = self.model.solve(_group(state, "model"), controls, 0.0)
             return {**state, "model": inner}, seen
+        if not len(_array(state, "key")) and self.collective:
+            return self.of_none(state, controls, dt)
         driven = {name: np.asarray(controls[name], dtype=np.float64) for name in self.controls}
         ranks = self._ranks if self._ranks is not None and self._ranks.assembled else None
-        plan, begun, solved, failure = Plan.of(_arrays(state, "plan")), None, None, None
-        if ranks is not None:
-            try:
-                begun = self._begun(state, plan)
-                solved = self._solved(begun, driven, dt, plan)
-            except Exception as error:  # the other ranks wait for this one
-                failure = error
-            if ranks.counts(int(failure is not None)).any():
-                ranks = None
-        if failure is not None:
-            raise failure
-        if ranks is None or begun is None or solved is None:
+        plan = Plan.of(_arrays(state, "plan")) if ranks is not None else within_reach(Plan.of(_arrays(state, "plan")))
+        begun = self._begun(state, plan)
+        solved = self._solved(begun, driven, dt, plan)
+        if ranks is not None and ranks.together("copies") is None:  # who has failed elsewhere represents nobody here
             plan, ranks = within_reach(plan), None
             begun = self._begun(state, plan)
             solved = self._solved(begun, driven, dt, plan)
@@ -181,7 +176,7 @@ class Clustered(Around):
         late = np.flatnonzero((plan.leads | plan.audited | due) & (replay.length(path) > 0))
         if not late.size:
             return Begun(own, seen, path, errors)
-        with self.ledger.counted("catching"):
+        with self.ledger.counted("catching"), self.context.apart():
             ends, ahead = self.catch_up(own, path, late)
         which = np.flatnonzero(due[late])
         away = largest(np.abs(ahead - seen[late])[which], _arrays(state, "seen"))
@@ -193,13 +188,15 @@ class Clustered(Around):
     def _solved(self, begun: Begun, driven: Mapping[str, Array], dt: float, plan: Plan) -> Solved:
         """Solve the rows that represent themselves or others, and those that are audited."""
         rows = np.flatnonzero(plan.leads | plan.audited)
-        if not rows.size:
+        if not rows.size and not self.collective:
             return Solved(rows, None, begun.seen[rows])
         started = perf_counter()
         begin = take(begun.state, rows)
         with of_rows(rows):
             inner, seen = self.model.solve(begin, taken(driven, rows), dt)
         self.ledger.solved(plan.leads, plan.audited, perf_counter() - started)
+        if not rows.size:
+            return Solved(rows, None, begun.seen[rows])
         values = {name: np.asarray(seen[name]) for name in self.observables}
         copied = self._ranks is not None or not plan.leads.all()
         if copied and (wrong := spoiled(begin, inner, values)):  # it stays where it is
