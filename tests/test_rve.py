@@ -324,7 +324,7 @@ def test_one_of_several_micro_participants_has_to_be_named():
         (["--sizes", "1"], "argument --sizes: the bias shows in at least 2 sizes"),
         (["--sizes", "0,1"], "argument --sizes: invalid _several value: '0,1'"),
         (["--realisations", "1"], "argument --realisations: there is no scatter of fewer than 2 realisations"),
-        (["--tolerance", "0"], "argument --tolerance: invalid _share value: '0'"),
+        (["--tolerance", "0"], "argument --tolerance: invalid share value: '0'"),
     ],
 )
 def test_arguments_that_tell_nothing_are_refused(capsys, arguments, message):

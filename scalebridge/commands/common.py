@@ -72,6 +72,14 @@ def count(text: str) -> int:
     return value
 
 
+def share(text: str) -> float:
+    """Return a command-line argument as a positive finite number."""
+    value = float(text)
+    if not 0.0 < value < float("inf"):
+        raise ValueError
+    return value
+
+
 def seconds(text: str) -> float:
     """Return a command-line argument as a time of zero or more seconds."""
     value = float(text)

@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import math
-import os
-import sys
 from pathlib import Path
 
-from scalebridge import engines
-from scalebridge.cases.inspection import environment
 from scalebridge.commands import common, micro
-from scalebridge.compare import outfolder
-from scalebridge.runs.folder import DEFAULT
 
-MODULE = "adapters.rve"  # a process of its own: the hub imports no adapter and no model
+MODULE = "adapters.rve"
 MARKER = "rve.json"
 DESCRIPTION = """Say how large a micro volume has to be: solve many volumes of several sizes and resolutions, without a
 macro side, and tell the mean of what they are worth, its error, its bias and its scatter; in rve.md, .json and .png."""
@@ -27,17 +20,10 @@ EXIT_STATUS = """exit status:
 
 def add(commands: common.Commands) -> None:
     """Say what the command takes."""
-    parser = commands.add_parser(
-        "rve",
-        parents=[common.case_arguments()],
-        help="say how large a micro volume has to be",
-        description=DESCRIPTION,
-        epilog=EXIT_STATUS,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    micro.add_argument(parser)
+    about = "say how large a micro volume has to be"
+    parser = micro.parser(commands, "rve", about, DESCRIPTION, EXIT_STATUS)
     about = "largest relative error of what the macro side gets (default: %(default)s)"
-    parser.add_argument("--tolerance", type=_share, default=0.02, metavar="SHARE", help=about)
+    parser.add_argument("--tolerance", type=common.share, default=0.02, metavar="SHARE", help=about)
     about = "edges of the volumes, in that of the case (default: 1,2,4)"
     parser.add_argument("--sizes", type=_several, default=(1, 2, 4), metavar="A,B,...", help=about)
     about = "cells along each length, in those of the case (default: 1,2)"
@@ -57,25 +43,11 @@ def add(commands: common.Commands) -> None:
 
 
 def _rve(given: argparse.Namespace) -> int:
-    inspection = common.inspected(given)
-    name = micro.participant(inspection, given.participant)
-    out = outfolder.take(given.out or Path(DEFAULT) / f"rve-{inspection.case.label}", MARKER)
-    handout = out / "handout.json"
-    micro.handout(inspection, name, out).save(handout)
-    command = [sys.executable, "-P", "-m", MODULE, "--handout", str(handout)]
-    command += ["--model", inspection.descriptions[name].raw["model"], "--tolerance", repr(given.tolerance)]
-    command += ["--sizes", *map(str, given.sizes), "--resolutions", *map(str, given.resolutions)]
-    command += ["--realisations", str(given.realisations), "--time", repr(given.time), "--steps", str(given.steps)]
-    command += [f"--data={data}" for data in given.data] + [f"--control={control}" for control in given.control]
-    sys.stdout.flush()
-    os.execve(command[0], command, environment(inspection.case, engines.embedded()))  # noqa: S606  (it takes our place)
-
-
-def _share(text: str) -> float:
-    value = float(text)
-    if not 0 < value < math.inf:
-        raise ValueError
-    return value
+    arguments = ["--tolerance", repr(given.tolerance)]
+    arguments += ["--sizes", *map(str, given.sizes), "--resolutions", *map(str, given.resolutions)]
+    arguments += ["--realisations", str(given.realisations), "--time", repr(given.time), "--steps", str(given.steps)]
+    arguments += [f"--data={data}" for data in given.data] + [f"--control={control}" for control in given.control]
+    return micro.study(given, MODULE, MARKER, "rve", arguments)
 
 
 def _plural(text: str) -> int:
