@@ -20,7 +20,7 @@ import math
 from typing import Any
 
 import numpy as np
-import scipy.fft
+import scipy
 from numpy.typing import NDArray
 
 Array = NDArray[Any]  # in double precision or in single

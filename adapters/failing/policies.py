@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
-from scipy.spatial import cKDTree
+import scipy
 
 from adapters import ranks
 from adapters.failing import models
@@ -127,7 +127,7 @@ class Neighbours:
         if not len(points):
             return Attempt(failed=dict.fromkeys(failed, Failure("there is no neighbour that did not fail", self.name)))
         nearest = range(1, min(self.count, len(points)) + 1)
-        _, chosen = cKDTree(points).query(problem.points[rows], k=list(nearest))
+        _, chosen = scipy.spatial.cKDTree(points).query(problem.points[rows], k=list(nearest))
         means = {name: array[chosen].mean(axis=1) for name, array in values.items()}
         return Attempt([Part(rows, take(problem.state, rows), means)])
 

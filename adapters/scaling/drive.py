@@ -7,11 +7,12 @@ whichever map is taken; the maps differ in what they know of its fluctuations.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from scipy.special import log_ndtr, ndtri, pdtr, pdtrc
+import scipy
 
 from adapters import seeds
 from adapters.scaling.kernels import Kernel
@@ -32,7 +33,7 @@ MOST = 10**8
 SIGMAS = 5.0
 # Expected numbers of spikes beyond which their distribution is normal, and SciPy's tails are no longer exact.
 MANY = 1e6
-LEVEL = -float(log_ndtr(-SIGMAS))  # of the probability: exp(-LEVEL)
+LEVEL = -math.log(math.erfc(SIGMAS / math.sqrt(2)) / 2)  # of the probability: exp(-LEVEL)
 Z_SOURCE = "tails of the Poisson distribution, as a z score; beyond 5 once in two million looks"
 BERNSTEIN = "mean of a Poisson process; Bernstein's inequality at the level of 5 standard deviations"
 
@@ -298,10 +299,12 @@ def _check_rates(name: str, rates: Array) -> None:
 def _z_score(memory: Memory) -> Check:
     """Compare the spikes that were drawn so far with their expected number, by the probability of such a difference."""
     drawn, asked = memory["drawn"], memory["asked"]
-    fewer = pdtr(drawn, asked)
-    more = np.where(drawn > 0, pdtrc(np.maximum(drawn - 1, 0), asked), 1.0)
+    fewer = scipy.special.pdtr(drawn, asked)
+    more = np.where(drawn > 0, scipy.special.pdtrc(np.maximum(drawn - 1, 0), asked), 1.0)
     least = np.clip(np.minimum(fewer, more), np.finfo(float).tiny, 0.5)
-    score = np.where(asked < MANY, -ndtri(least), np.abs(drawn - asked) / np.sqrt(np.maximum(asked, MANY)))
+    score = np.where(
+        asked < MANY, -scipy.special.ndtri(least), np.abs(drawn - asked) / np.sqrt(np.maximum(asked, MANY))
+    )
     name = "spikes drawn against their expected number, z score"
     return checks.at_most(name, score.max(), SIGMAS, source=Z_SOURCE)
 

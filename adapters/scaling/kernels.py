@@ -29,8 +29,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import gammainc, gammaln, xlogy
 
 from adapters.spikes import Spikes
 
@@ -78,7 +78,9 @@ class Kernel:
             share = math.comb(2 * m - 2 - j, m - 1) / 2.0 ** (2 * m - 1 - j)
             if not part:
                 return share / self.tau  # R(0)
-            total += share * float(length * gammainc(j + 1, length) - (j + 1) * gammainc(j + 2, length))
+            total += share * float(
+                length * scipy.special.gammainc(j + 1, length) - (j + 1) * scipy.special.gammainc(j + 2, length)
+            )
         return 2 * total / (length**2 * self.tau)
 
     def empty(self, n: int) -> Array:
@@ -148,10 +150,14 @@ def _step(order: int, tau: float, part: float) -> tuple[Array, Array, float, Arr
     stage = np.arange(1, order + 1)
     steps = stage[None, :] - stage[:, None]
     forward = np.maximum(steps, 0)
-    decay = np.where(steps >= 0, np.exp(xlogy(forward, length) - length - gammaln(forward + 1)), 0.0)
-    kick = gammainc(stage, length)
+    decay = np.where(
+        steps >= 0, np.exp(scipy.special.xlogy(forward, length) - length - scipy.special.gammaln(forward + 1)), 0.0
+    )
+    kick = scipy.special.gammainc(stage, length)
     leak = kick[::-1] / length
     straight = 1.0
     if order:
-        straight = float(gammainc(order, length) - order / length * gammainc(order + 1, length))
+        straight = float(
+            scipy.special.gammainc(order, length) - order / length * scipy.special.gammainc(order + 1, length)
+        )
     return np.asarray(decay), np.asarray(leak), straight, np.asarray(kick)

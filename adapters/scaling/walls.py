@@ -18,7 +18,7 @@ import itertools
 import math
 
 import numpy as np
-import scipy.ndimage
+import scipy
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
