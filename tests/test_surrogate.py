@@ -199,7 +199,7 @@ def test_a_confidence_that_too_few_paths_support_is_refused(folder):
     ("change", "message"),
     [
         (lambda tree: {"a": 1}, "is not a trained law; `scalebridge train` makes one"),
-        (lambda tree: tree | {"version": 9}, "is of version 9; this scalebridge reads version 1"),
+        (lambda tree: tree | {"version": 9}, "is of version 9; this scalebridge reads version 2"),
         (lambda tree: {k: v for k, v in tree.items() if k != "box"}, "is damaged: KeyError: 'box'"),
         (lambda tree: tree | {"parameters": {}}, "is damaged: ValueError: its parameters do not have the shapes"),
         (lambda tree: tree | {"law": {"form": "magic"}}, "is damaged: KeyError: 'magic'"),

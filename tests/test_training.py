@@ -35,8 +35,9 @@ def follow(law, control, path, dt=1.0):
     """Return the observables (steps, n, ...) along a path (steps, n, ...)."""
     memory, found = law.at_rest(path.shape[1]), []
     for now in path:
-        memory, seen, _ = law.respond(memory, {control: now}, dt)
-        found.append(seen)
+        answer = law.respond(memory, {control: now}, dt)
+        memory = answer.memory
+        found.append(answer.seen)
     return {name: np.stack([one[name] for one in found]) for name in found[0]}
 
 
@@ -150,13 +151,13 @@ def test_monotone_laws_are_learned_with_their_slope():
     assert law.held_out["Fraction"] < 2e-3
     assert law.held_out["Conductivity"] < 2e-3
     T = np.linspace(255, 285, 400)
-    _, seen, _ = law.respond({}, {"Temperature": T}, 1.0)
+    seen = law.respond({}, {"Temperature": T}, 1.0).seen
     assert np.diff(seen["Fraction"]).min() >= -1e-14
     assert np.linalg.eigvalsh(-np.diff(seen["Conductivity"], axis=0)).min() >= -1e-12
     assert np.linalg.eigvalsh(seen["Conductivity"]).min() > 0
     smooth = np.abs(T - 272) > 1
     h = 1e-5
-    up, down = (law.respond({}, {"Temperature": T + step}, 1.0)[1]["Fraction"] for step in (h, -h))
+    up, down = (law.respond({}, {"Temperature": T + step}, 1.0).seen["Fraction"] for step in (h, -h))
     np.testing.assert_allclose(seen["Fraction-Slope"], (up - down) / (2 * h), atol=1e-6)
     inside = smooth & (T > 265) & (T < 273)
     np.testing.assert_allclose(seen["Fraction-Slope"][inside], Melting.fraction(T)[1][inside], atol=0.03)
@@ -166,7 +167,7 @@ def test_bounds_are_those_that_were_given():
     wanted = dataclasses.replace(QUICK, ramps=6, members=1, bounds={"Fraction": (0.0, 1.0)})
     law = learned(Melting(), 274.0, wanted, low=264.0)
     T = np.array([-1e6, 1e6])
-    np.testing.assert_allclose(law.respond({}, {"Temperature": T}, 1.0)[1]["Fraction"], [0, 1], atol=1e-9)
+    np.testing.assert_allclose(law.respond({}, {"Temperature": T}, 1.0).seen["Fraction"], [0, 1], atol=1e-9)
 
 
 def test_what_an_ensemble_gives_has_a_potential_too():
@@ -199,9 +200,9 @@ def test_95_of_100_errors_are_below_their_estimate_on_fresh_paths():
     seen, failed = samples.solve(model, space.controls(x), dt, np.zeros((300, 2)))
     assert not failed
     fresh = [Bundle(x, dt, {**space.controls(x), **seen})]
-    for name, (error, spread, _) in training.errors(law, fresh).items():
+    for name, e in training.errors(law, fresh).items():
         one = law.calibrations[name]
-        covered = (error <= one.estimate(spread, one.factor(0.95))).mean(axis=1)
+        covered = (e.error <= one.estimate(e.spread, e.activity, one.factor(0.95))).mean(axis=1)
         held = (one.scores <= one.factor(0.95)).mean(axis=1)
         standard = np.hypot(covered.std() / np.sqrt(300), held.std() / np.sqrt(len(held)))
         assert covered.mean() == pytest.approx(0.95, abs=4 * standard + 1 / len(held)), name
@@ -213,12 +214,14 @@ def test_a_confidence_needs_so_many_paths():
     """With n held-out paths at most 1 - 1 / (n + 1) can be stated."""
     assert [calibration.fewest(share) for share in (0.5, 0.9, 0.95)] == [1, 9, 19]
     error, spread = np.arange(1.0, 19).reshape(18, 1), np.ones((18, 1))
-    few = Calibration.of(error, spread, 1.0)
+    few = Calibration.of(error, spread, spread, 2 * spread, 1.0)
+    assert few.size == 2
     assert np.isinf(few.factor(0.95))
     assert few.factor(0.9) == 18 / 2  # the ceil(0.9 * 19) = 18th of 18
-    more = Calibration.of(np.arange(1.0, 20).reshape(19, 1), np.ones((19, 1)), 1.0)
+    more = Calibration.of(np.arange(1.0, 20).reshape(19, 1), *3 * [np.ones((19, 1))], 1.0)
     assert more.factor(0.95) == 19 / 2
-    np.testing.assert_allclose(more.estimate(np.array([0.0, 3.0]), 2.0), [2.0, 8.0])
+    np.testing.assert_allclose(more.estimate(np.array([0.0, 3.0]), np.array([1.0, 0.5]), 2.0), [2.0, 7.0])
+    assert more.estimate(np.array([0.0]), np.array([0.0]), 2.0) == 2 * calibration.INACTIVE
 
 
 # The same again, and not twice
@@ -250,7 +253,7 @@ def test_what_is_done_is_not_done_again(tmp_path):
     Counting.rows, Counting.most = 0, 10**9
     told = []
     again = learned(Counting(TwoBars()), 4e-3, wanted, dimensions=1, work=work, told=lambda *what: told.append(what))
-    probing = 2 * 2 * 2 * probe.PATHS
+    probing = 2 * 2 * 2 * probe.PATHS + 2 * probe.PLACES  # what it is like, and how stiff at rest
     assert Counting.rows == 16 * 12 + probing  # the second half
     assert ("solving 32 paths of 12 steps", 32, 32) in told
     assert any(what == "fitting member 2 of 2" for what, _, _ in told)
@@ -278,9 +281,10 @@ def test_what_is_saved_is_what_is_loaded(tmp_path):
         assert (again.name, again.controls, again.observables) == (law.name, law.controls, law.observables)
         x = {name: np.zeros((3,) + (d,) * f.rank) + 265 * (size > 1) for name, f in law.controls.items()}
         one, other = (each.respond(each.at_rest(3), x, 1.0) for each in (law, again))
-        for first, second in zip(one, other, strict=True):
-            for name in first:
-                np.testing.assert_array_equal(first[name], second[name])
+        for what in ("memory", "seen", "spread"):
+            for name, first in getattr(one, what).items():
+                np.testing.assert_array_equal(first, getattr(other, what)[name])
+        np.testing.assert_array_equal(one.activity, other.activity)
 
 
 # What cannot be

@@ -88,7 +88,8 @@ class Adaptive(Around):
             raise CouplingError(
                 "adaptive: warm_up is at least 1 with a cheap model that says nothing of its error: that has to be seen"
             )
-        self.books = Books(self.names, _rules(settings, learned), context, fresh=not self.history)
+        rules = _rules(settings, learned, cheap.sizes(self.cheap, self.names))
+        self.books = Books(self.names, rules, context, fresh=not self.history)
         self.tally = Tally(context)
         self._memo: tuple[State, State] | None = None
         context.remember("tally", self.tally)
@@ -280,9 +281,11 @@ def _has_history(settings: Adaptivity, plain: MicroModel) -> bool:
     return settings.history == "yes"
 
 
-def _rules(settings: Adaptivity, learned: bool) -> Rules:
+def _rules(settings: Adaptivity, learned: bool, sizes: Array) -> Rules:
     s = settings
-    return Rules(s.tolerance, s.confidence, s.stay, s.release, s.audit, s.warm_up, s.memory, learned)
+    return Rules(
+        s.tolerance, s.confidence, s.stay, s.release, s.audit, s.warm_up, s.memory, learned, tuple(sizes.tolist())
+    )
 
 
 def _arrays(values: Values) -> dict[str, Array]:

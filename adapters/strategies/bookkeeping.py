@@ -158,7 +158,7 @@ class Books:
         samples = zip(everyone["sampled"][drawn].T, everyone["told"][drawn].T, bound, strict=True)
         return Outcome(
             names=self.names,
-            scale=ledger.scale(columns),
+            scale=ledger.scale(columns, self.rules),
             bound=bound / max(audits, 1),
             measured=tuple(Measured.of(*sample).over(max(audits, 1)) for sample in samples),
             audits=audits,

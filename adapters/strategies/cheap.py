@@ -60,6 +60,12 @@ def stated(cheap: MicroModel, state: State, controls: Values, names: tuple[str, 
     return np.stack([norm(told[name]) for name in names], axis=1)
 
 
+def sizes(cheap: MicroModel, names: tuple[str, ...]) -> NDArray[np.float64]:
+    """Return how large observables (o,) usually are, if the cheap model knows it; else 0."""
+    known: Mapping[str, float] = getattr(cheap, "sizes", {})
+    return np.array([known.get(name, 0.0) for name in names])
+
+
 def norm(values: Any) -> NDArray[np.float64]:
     """Return the Euclidean norm (n,) of values (n, ...)."""
     array = np.asarray(values, dtype=np.float64)

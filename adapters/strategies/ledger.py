@@ -46,6 +46,7 @@ class Rules:
     warm_up : first windows, in which all rows are chosen.
     memory : steps that are made up for at most.
     learned : whether the cheap model says nothing of its error, so that what is known of others is used.
+    usual : (o,) how large the observables are as a rule, for as long as all of them have been zero; 0 if unknown.
     """
 
     tolerance: float
@@ -56,6 +57,7 @@ class Rules:
     warm_up: int
     memory: int
     learned: bool
+    usual: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,15 +100,16 @@ class Decision:
     factor: Array
 
 
-def scale(columns: Columns) -> Array:
-    """Return the largest values (o,) of the run so far, 1 where all were zero."""
+def scale(columns: Columns, rules: Rules) -> Array:
+    """Return the largest values (o,) of the run so far; where all were zero what is usual, or 1."""
     largest = columns["size"].max(axis=0, initial=0)
-    return np.asarray(np.where(largest > 0, largest, 1.0))
+    usual = np.array(rules.usual or np.zeros(len(largest)))
+    return np.asarray(np.where(largest > 0, largest, np.where(usual > 0, usual, 1.0)))
 
 
 def close(columns: Columns, factor: Array, rules: Rules) -> Window:
     """Return what a window has shown; `factor` (o,) is what was known of the cheap model when it began."""
-    largest = scale(columns)
+    largest = scale(columns, rules)
     weights = _weights(columns)
     chosen, audited = columns["chosen"] > 0, columns["audited"] > 0
     known = (columns["stated"] < UNKNOWN).all(axis=1)
@@ -137,7 +140,7 @@ def sampled(columns: Columns, rules: Rules, window: int) -> tuple[Array, Array]:
     sample = (columns["solved"] > 0) & known if window <= rules.warm_up else rest if rest.any() else audited
     if not sample.any():
         return columns["seen"], columns["said"]
-    said = np.maximum(columns["stated"], FLOOR * rules.tolerance * scale(columns))
+    said = np.maximum(columns["stated"], FLOOR * rules.tolerance * scale(columns, rules))
     newest = {"seen": np.where(sample[:, None], columns["error"], NONE), "said": np.where(sample[:, None], said, 0.0)}
     seen, told = (np.concatenate([new[:, None], columns[name][:, :-1]], axis=1) for name, new in newest.items())
     return seen, told
@@ -145,7 +148,7 @@ def sampled(columns: Columns, rules: Rules, window: int) -> tuple[Array, Array]:
 
 def decide(columns: Columns, rules: Rules, window: int) -> Decision:
     """Return what is done in the next window, number `window` from 1; what was seen and said is up to date."""
-    largest = scale(columns)
+    largest = scale(columns, rules)
     stated = _foretold(columns, rules)
     seen, said = columns["seen"], columns["said"]
     if rules.learned and not (seen >= 0).any():
@@ -194,5 +197,5 @@ def _trend(stated: Array, before: Array) -> Array:
 def _looking_back(columns: Columns, stated: Array, rules: Rules) -> tuple[Array, Array]:
     """Return the errors of the last window and what rows nearby would have said of them, where nothing was foretold."""
     solved = (columns["solved"] > 0)[:, None] & (stated < UNKNOWN)
-    said = np.maximum(stated, FLOOR * rules.tolerance * scale(columns))
+    said = np.maximum(stated, FLOOR * rules.tolerance * scale(columns, rules))
     return np.where(solved, columns["error"], NONE)[:, None], np.where(solved, said, 0.0)[:, None]

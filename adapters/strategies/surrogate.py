@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from adapters.strategies.learned.trained import Trained
 
 
+AGAIN = "Train it again with: scalebridge train CASE"
 FORMS = ("auto", "potential", "internal", "monotone")
 
 
@@ -93,12 +94,17 @@ class Surrogate(Around):
             state = self._after(
                 cast(State, state["memory"]), controls, dt, np.zeros(len(next(iter(controls.values()))))
             )
-        spread = cast(Mapping[str, Array], state["spread"])
+        spread, activity = cast(Mapping[str, Array], state["spread"]), cast(Array, state["activity"])
         beyond = cast(Array, state["beyond"]) > 0
         found = {}
         for name, calibration in self.law.calibrations.items():
-            found[name] = np.where(beyond, np.inf, calibration.estimate(spread[name], self._factors[name]))
+            found[name] = np.where(beyond, np.inf, calibration.estimate(spread[name], activity, self._factors[name]))
         return found
+
+    @property
+    def sizes(self) -> dict[str, float]:
+        """How large the observables usually are, as far as the law has seen them."""
+        return {name: calibration.size for name, calibration in self.law.calibrations.items()}
 
     def inner(self, state: State) -> State | None:
         """Return None: the micro model is not solved."""
@@ -128,12 +134,13 @@ class Surrogate(Around):
         beyond = self.law.outside(controls)
         if beyond.any() and self.settings.outside == "error":
             raise MicroError(np.flatnonzero(beyond), self._beyond(controls, beyond))
-        new, seen, spread = self.law.respond(cast(Mapping[str, Array], memory), controls, dt)
+        answer = self.law.respond(cast(Mapping[str, Array], memory), controls, dt)
         counted = outside + (beyond if dt > 0 else 0)
         return {
-            "memory": new,
-            "observed": seen,
-            "spread": spread,
+            "memory": answer.memory,
+            "observed": answer.seen,
+            "spread": answer.spread,
+            "activity": answer.activity,
             "outside": counted,
             "beyond": beyond.astype(np.float64),
         }
@@ -164,18 +171,18 @@ def _loaded(model: MicroModel, settings: SurrogateSettings, context: Context) ->
     try:
         law = Trained.load(path)
     except TrainedError as error:
-        raise CouplingError(f"surrogate: {error}") from error
+        raise CouplingError(f"surrogate: {error}. {AGAIN}") from error
     driving = {name: field for name, field in model.controls.items() if not field.optional}
     about: dict[str, Any] = provenance.of(model)
     wrong = law.misfit(driving, model.observables, about)
     if settings.form not in ("auto", law.name):
         wrong.insert(0, f"its form is {law.name}, the case asks for {settings.form}")
     if wrong:
-        raise CouplingError(f"surrogate: {path} does not fit the case: {'; '.join(wrong)}. Train it again")
+        raise CouplingError(f"surrogate: {path} does not fit the case: {'; '.join(wrong)}. {AGAIN}")
     held_out = min((len(c.scores) for c in law.calibrations.values()), default=0)
     if held_out < (needed := fewest(settings.confidence)):
         raise CouplingError(
             f"surrogate: {path} was calibrated on {held_out} paths; a confidence of {settings.confidence:g} needs "
-            f"{needed}"
+            f"{needed}. {AGAIN}"
         )
     return law

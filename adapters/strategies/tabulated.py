@@ -81,6 +81,11 @@ class Tabulated(Around):
         errors = self.table.uncertainty(self._components(controls))
         return dict(zip(self.table.observables.fields, errors.T, strict=True))
 
+    @property
+    def sizes(self) -> dict[str, float]:
+        """How large the observables are at most in the table."""
+        return dict(zip(self.table.observables.fields, self.table.sizes.tolist(), strict=True))
+
     def inner(self, state: State) -> State | None:
         """Return None: no state of the micro model is kept."""
         return None

@@ -1,8 +1,9 @@
 """How large is the error? A number that has been measured on paths which the law has not seen.
 
 The members of an ensemble disagree by a spread s; that says where the law is poor, not how poor. On held-out paths the
-error e = |observable - that of the full model| is known, and so the ratio e / (s + floor) at every step. Its quantile q
-makes q (s + floor) an estimate that the error stays below with the confidence asked for: split conformal prediction (V.
+error e = |observable - that of the full model| is known, and so the ratio e / (s + a floor) at every step; the floor is
+that of usual errors, times how active the law is (there are none where it is exact). Its quantile q
+makes q (s + a floor) an estimate that the error stays below with the confidence asked for: split conformal prediction (V.
 Vovk, A. Gammerman & G. Shafer, Algorithmic Learning in a Random World, 2005; J. Lei et al., J. Am. Stat. Assoc. 113,
 1094 (2018)). It holds for a step chosen at random on a path like those that were held out, whatever the law and however
 wrong the spread; it is no bound, and nothing is known of other paths. Steps of one path are not independent, so it is
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 LEAST = 1e-12  # floor of the spread, relative to the values
+INACTIVE = 1e-3  # activity: less is none
 
 
 @dataclass(frozen=True)
@@ -26,17 +28,19 @@ class Calibration:
 
     Attributes
     ----------
-    floor : what is added to the spread, in the unit of the observable.
+    floor : what is added to the spread where the law is as active as it usually is, in the unit of the observable.
     scores : (paths, steps) ratios on the held-out paths.
+    size : root mean square of the true values there.
     """
 
     floor: float
     scores: Array
+    size: float
 
     @classmethod
-    def of(cls, error: Array, spread: Array, floor: float) -> Calibration:
-        """Return the calibration from errors and spreads (paths, steps)."""
-        return cls(floor, error / (spread + floor))
+    def of(cls, error: Array, spread: Array, activity: Array, values: Array, floor: float) -> Calibration:
+        """Return the calibration from errors, spreads, activities and sizes of the true values, (paths, steps) each."""
+        return cls(floor, error / _widened(spread, activity, floor), float(np.sqrt((values**2).mean())))
 
     def factor(self, confidence: float) -> float:
         """Return q, which is infinite where there are too few paths for that confidence."""
@@ -46,9 +50,13 @@ class Calibration:
             return float("inf")
         return float(np.quantile(self.scores, level, method="inverted_cdf"))
 
-    def estimate(self, spread: Array, factor: float) -> Array:
+    def estimate(self, spread: Array, activity: Array, factor: float) -> Array:
         """Return what the error stays below, of the shape of `spread`."""
-        return np.asarray(factor * (spread + self.floor))
+        return np.asarray(factor * _widened(spread, activity, self.floor))
+
+
+def _widened(spread: Array, activity: Array, floor: float) -> Array:
+    return np.asarray(spread + floor * np.maximum(activity, INACTIVE))
 
 
 def fewest(confidence: float) -> int:

@@ -101,6 +101,10 @@ class Laws:
             seen[name] = by[base][:, :, number] * (factor / width[number])
         return {}, seen
 
+    def activity(self, controls: Mapping[str, Any], observables: Mapping[str, Array]) -> Array:
+        """Return 1 for each row: the errors of a law without a memory are of one size."""
+        return np.ones(self.inputs(controls).shape[:-1])
+
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shapes of the parameters of one member."""
         return {f"{i}/{k}": v for i, law in enumerate(self.laws.values()) for k, v in law.shapes().items()}

@@ -1,5 +1,8 @@
 """A material as a law: an energy of a strain and internal variables, and what dissipates. See potential and elements.
 
+Before anything flows a quadratic energy has just the stiffness that the micro model has at rest, if that is known. What
+is learned begins with flow, and so do the errors: they are taken to grow with the stress that it has taken off.
+
 The mean of several materials is a material: its energy is the mean of their energies, its internal variables are all of
 theirs. So what an ensemble gives has the properties of each of its members, and how far they disagree is at hand.
 """
@@ -7,13 +10,13 @@ theirs. So what an ensemble gives has the properties of each of its members, and
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters.strategies.learned import notation, roles
+from adapters.strategies.learned import notation, roles, stiffness
 from adapters.strategies.learned.bundle import Bundle
 from adapters.strategies.learned.elements import Elements, Flow
 from adapters.strategies.learned.potential import Parameters, Potential
@@ -55,6 +58,8 @@ class Material:
     of : role -> observable.
     strain, stress, time : what is 1 in scaled variables, in the units of the fields and in seconds.
     factors : role -> from strain times stress, stress over strain, or strain to the unit of the observable.
+    elastic : (s, s) scaled stiffness before anything flows; None where it is learned like all else.
+    inelastic : root mean square of the scaled stress that flow has taken off, in what was learned from.
     """
 
     form: ClassVar[str] = "material"
@@ -65,6 +70,8 @@ class Material:
     stress: float
     time: float
     factors: Mapping[str, float]
+    elastic: Array | None = None
+    inelastic: float = 1.0
 
     @property
     def unit(self) -> Array:
@@ -85,13 +92,16 @@ class Material:
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as a JSON object."""
-        return {"form": self.form, **asdict(self), "of": dict(self.of), "factors": dict(self.factors)}
+        elastic = None if self.elastic is None else self.elastic.tolist()
+        data = {"form": self.form, **asdict(replace(self, elastic=None)), "elastic": elastic}
+        return data | {"of": dict(self.of), "factors": dict(self.factors)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Material:
         """Return what `to_json` gave."""
-        plain = {name: data[name] for name in ("control", "of", "strain", "stress", "time", "factors")}
-        return cls(Architecture(**data["architecture"]), **plain)
+        plain = {n: data[n] for n in ("control", "of", "strain", "stress", "time", "factors", "inelastic")}
+        elastic = None if data["elastic"] is None else np.array(data["elastic"], dtype=np.float64)
+        return cls(Architecture(**data["architecture"]), **plain, elastic=elastic)
 
     # Fields and scaled variables
 
@@ -142,7 +152,20 @@ class Material:
         found = {f"p/{k}": v for k, v in self.potential.physical(_of(raw, "p")).items()}
         if self.elements is not None:
             found |= {f"e/{k}": v for k, v in self.elements.physical(_of(raw, "e")).items()}
+        if self.elastic is not None:
+            found["p/L"], found["e/B"] = stiffness.shared(stiffness.root(self.elastic), found["p/L"], found["e/B"])
         return found
+
+    def activity(self, controls: Mapping[str, Any], observables: Mapping[str, Array]) -> Array:
+        """Return by how much flow has changed the stress, (n, ...), relative to what was usual in what was learned from.
+
+        Without a known stiffness that cannot be told, and it is 1.
+        """
+        x = self.inputs(controls) / self.strain
+        if self.elastic is None:
+            return np.ones(x.shape[:-1])
+        stress = notation.vector(observables[self.of[roles.CONJUGATE]], self.architecture.rank) / self.stress
+        return np.asarray(np.linalg.norm(stress - x @ self.elastic, axis=-1) / self.inelastic)
 
     def respond(self, p: Parameters, memory: Memory, x: Array, dt: float) -> tuple[dict[str, Array], dict[str, Array]]:
         """Advance to x (n, s), in the unit of the field, over dt [s]; return memory, and what is seen (n, m, ...)."""
@@ -192,6 +215,11 @@ class Material:
         weights = _weights(bundles)
         for bundle in bundles:
             total += self._bundle_loss(p, bundle, weights, gradient)
+        if self.elastic is not None:
+            K = stiffness.root(self.elastic)
+            gradient["p/L"], gradient["e/B"] = stiffness.pullback(
+                K, raw["p/L"], raw["e/B"], gradient["p/L"], gradient["e/B"]
+            )
         found = {f"p/{k}": v for k, v in self.potential.physical_pullback(_of(raw, "p"), _of(gradient, "p")).items()}
         if self.elements is not None:
             back = self.elements.physical_pullback(_of(raw, "e"), _of(gradient, "e"))
@@ -249,6 +277,7 @@ def build(
     units: Mapping[str, str],
     control: str,
     scales: tuple[float, float, float],
+    elastic: Array | None = None,
 ) -> Material:
     """Return a material for fields that have these roles.
 
@@ -256,6 +285,7 @@ def build(
     ----------
     units : of the control and the observables by name.
     scales : typical strain, stress and step [s].
+    elastic : (s, s) stiffness at rest, in the units of the fields, if it is known.
     """
     of = {role: name for name, role in found.of.items()}
     strain, stress = units[control], units[of[roles.CONJUGATE]]
@@ -266,7 +296,8 @@ def build(
         roles.ECHO: strain,
     }
     factors = {role: converter(unit, units[of[role]]).factor for role, unit in given.items() if role in of}
-    return Material(architecture, control, of, *scales, factors)
+    known = None if elastic is None else elastic * (scales[0] / scales[1])
+    return Material(architecture, control, of, *scales, factors, known)
 
 
 def _of(values: Parameters, part: str) -> dict[str, Array]:

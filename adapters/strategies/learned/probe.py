@@ -8,11 +8,13 @@ import numpy as np
 
 from adapters import seeds
 from adapters.micro import Array, MicroModel, innermost
-from adapters.strategies.learned import roles, samples
+from adapters.strategies.learned import notation, roles, samples
 from adapters.strategies.learned.space import Space
 
 PATHS = 6
 SAME = 1e-6  # relative: less is the tolerance of a solver
+SMALL = 1e-4  # of the box: a step in which nothing flows yet, as a rule
+PLACES = 3
 FASTER = 0.1  # shorter steps, which every model can take
 
 
@@ -70,6 +72,33 @@ def probe(model: MicroModel, space: Space, box: Array, dt: float, seed: int) -> 
     )
     kept = np.delete(np.arange(len(good)), sorted(failed))
     return Probed(found, history, _largest(names, {n: (seen[n][kept], fast[n]) for n in names}))
+
+
+def stiffness(model: MicroModel, space: Space, box: Array, control: str, conjugate: str) -> Array | None:
+    """Return the derivative (s, s) of what is conjugate by the control, both as vectors, at rest.
+
+    None if the box does not hold the origin; or if it is not the same there and back and at different places, or not
+    positive definite: then it is not that of an elastic medium with one stiffness.
+    """
+    low, high = box
+    if not ((low <= 0) & (high >= 0) & (low < high)).all():
+        return None
+    s, field = len(low), space.fields[control]
+    steps = SMALL * np.minimum(*np.where(np.abs(box) > 0, np.abs(box), np.inf)) * np.eye(s)
+    x = np.tile(np.concatenate([steps, -steps]), (PLACES, 1))
+    points = np.zeros((len(x), space.dimensions))
+    points[:, 0] = samples.APART * np.repeat(np.arange(PLACES), 2 * s)
+    given = space.controls(np.stack([np.zeros_like(x), x], axis=1))
+    seen, failed = samples.solve(model, given, np.array([0.0, 1.0]), points)
+    if failed:
+        return None
+    stress = notation.vector(seen[conjugate][:, 1], field.rank).reshape(PLACES, 2, s, s)
+    found = stress / (np.diagonal(steps)[:, None] * np.array([1, -1])[:, None, None])  # of a strain, by a stress
+    C = found.mean(axis=(0, 1))
+    size = np.abs(C).max()
+    if np.abs(found - C).max() > SAME * size or np.linalg.eigvalsh((C + C.T) / 2)[0] <= SAME * size:
+        return None
+    return np.asarray((C + C.T) / 2)
 
 
 def _largest(names: list[str], pairs: dict[str, tuple[Array, Array]]) -> float:

@@ -25,9 +25,27 @@ from scalebridge.treefile import TreeFileError
 Array = NDArray[np.float64]
 
 FORMAT = "scalebridge surrogate"
-VERSION = 1
+VERSION = 2
 ROWS = 2048  # at a time: what they take stays in the cache
 FORMS: dict[str, type[Material] | type[Laws]] = {Material.form: Material, Laws.form: Laws}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a law gives for n rows.
+
+    Attributes
+    ----------
+    memory : of the rows at the end of the step.
+    seen : observables (n, ...) by name, in their units.
+    spread : by how much the members of the ensemble disagree on each (n,), in its unit.
+    activity : (n,) how much of what was learned is at work: errors are about as large as that. 1 is usual.
+    """
+
+    memory: dict[str, Array]
+    seen: dict[str, Array]
+    spread: dict[str, Array]
+    activity: Array
 
 
 class TrainedError(Exception):
@@ -75,28 +93,28 @@ class Trained:
         """Return the memory of n rows that nothing has happened to."""
         return self.law.at_rest(n, self.members)
 
-    def respond(
-        self, memory: Mapping[str, Array], controls: Mapping[str, Any], dt: float
-    ) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
-        """Advance by dt [s]; return memory, observables (n, ...) and their spreads (n,), in the units of the fields."""
+    def respond(self, memory: Mapping[str, Array], controls: Mapping[str, Any], dt: float) -> Answer:
+        """Advance by dt [s]."""
         given = {name: np.asarray(controls[name], dtype=np.float64) for name in self.controls if name in controls}
         n = len(next(iter(given.values())))
         parts = [self._some(memory, given, dt, slice(i, i + ROWS)) for i in range(0, max(n, 1), ROWS)]
+        if len(parts) == 1:
+            return parts[0]
         new, seen, spread = (
-            {name: np.concatenate([part[i][name] for part in parts]) for name in parts[0][i]} for i in range(3)
+            {name: np.concatenate([getattr(part, what)[name] for part in parts]) for name in getattr(parts[0], what)}
+            for what in ("memory", "seen", "spread")
         )
-        return new, seen, spread
+        return Answer(new, seen, spread, np.concatenate([part.activity for part in parts]))
 
-    def _some(
-        self, memory: Mapping[str, Array], controls: Mapping[str, Array], dt: float, rows: slice
-    ) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
+    def _some(self, memory: Mapping[str, Array], controls: Mapping[str, Array], dt: float, rows: slice) -> Answer:
         given = {name: values[rows] for name, values in controls.items()}
         before = {name: values[rows] for name, values in memory.items()}
         after, seen = self.law.respond(self.parameters, before, self.law.inputs(given), dt)
         members = self.law.outputs(given, seen)
         means = {name: values.mean(axis=1) for name, values in members.items()}
         spread = {name: np.sqrt((size(v - means[name][:, None], 2) ** 2).mean(axis=1)) for name, v in members.items()}
-        return after, {name: means[name] for name in self.observables}, spread
+        shown = {name: means[name] for name in self.observables}
+        return Answer(after, shown, spread, self.law.activity(given, shown))
 
     def outside(self, controls: Mapping[str, Any]) -> NDArray[np.bool_]:
         """Return which rows (n,) ask for what the law was not trained on."""
@@ -117,7 +135,7 @@ class Trained:
             "about": dict(self.about),
             "box": self.box,
             "parameters": dict(self.raw),
-            "calibrations": {name: {"floor": c.floor, "scores": c.scores} for name, c in self.calibrations.items()},
+            "calibrations": {name: vars(c) for name, c in self.calibrations.items()},
         }
         try:
             treefile.save(path, tree)
@@ -153,7 +171,7 @@ class Trained:
             {name: Field.from_json(data) for name, data in tree["controls"].items()},
             {name: Field.from_json(data) for name, data in tree["observables"].items()},
             tree["box"],
-            {name: Calibration(c["floor"], c["scores"]) for name, c in tree["calibrations"].items()},
+            {name: Calibration(**c) for name, c in tree["calibrations"].items()},
             tree["held-out"],
             tree["about"],
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -19,7 +21,7 @@ from adapters.strategies.learned.bundle import Bundle
 from adapters.strategies.learned.calibration import Calibration
 from adapters.strategies.learned.laws import Laws
 from adapters.strategies.learned.material import Architecture, Material
-from adapters.strategies.learned.probe import Probed, probe
+from adapters.strategies.learned.probe import Probed, probe, stiffness
 from adapters.strategies.learned.samples import Sampled, SampleError, Store
 from adapters.strategies.learned.space import Space
 from adapters.strategies.learned.trained import Trained
@@ -163,7 +165,11 @@ def _law(
     scales = [float(np.sqrt((calibration.size(v, 1) ** 2).mean())) for v in (values[control], conjugate)]
     if not all(scales):
         raise TrainingError("nothing happens in the samples: the controls or what is conjugate to them are all zero")
-    return material.build(architecture, probed.roles, units, control, (scales[0], scales[1], wanted.dt))
+    known = not (wanted.width or wanted.isotropic or probed.slow) and elements > 0
+    elastic = stiffness(model, space, box, control, probed.roles.named(roles.CONJUGATE)) if known else None
+    law = material.build(architecture, probed.roles, units, control, (scales[0], scales[1], wanted.dt), elastic)
+    bend = law.activity(values, values)
+    return replace(law, inelastic=max(float(np.sqrt((bend**2).mean())), 1e-12))
 
 
 def _split(law: Material | Laws, space: Space, found: Sequence[Sampled], seed: int) -> list[list[Bundle]]:
@@ -198,11 +204,13 @@ def _fitted(
     controls = {n: f for n, f in model.controls.items() if not f.optional}
     draft = Trained(name, law, fit.joined(members), controls, model.observables, box, {}, {}, about)
     told("measuring errors", 0, 1)
-    floors = {n: calibration.floor(e, v) for n, (e, _, v) in errors(draft, parts[0]).items()}
-    measured = {n: Calibration.of(e, s, floors[n]) for n, (e, s, _) in errors(draft, parts[1]).items()}
+    floors = {n: calibration.floor(e.error, e.size) for n, e in errors(draft, parts[0]).items()}
+    measured = {
+        n: Calibration.of(e.error, e.spread, e.activity, e.size, floors[n]) for n, e in errors(draft, parts[1]).items()
+    }
     held_out = {
-        n: float(np.sqrt((e**2).mean() / max((v**2).mean(), 1e-300)))
-        for n, (e, _, v) in errors(draft, parts[2]).items()
+        n: float(np.sqrt((e.error**2).mean() / max((e.size**2).mean(), 1e-300)))
+        for n, e in errors(draft, parts[2]).items()
     }
     return replace(draft, calibrations=measured, held_out=held_out)
 
@@ -211,7 +219,8 @@ def _member(
     name: str, law: Material | Laws, learned: Sequence[Bundle], number: int, wanted: Wanted, store: Store, told: Told
 ) -> dict[str, Array]:
     """Return the parameters of one member, fitted or found in the store."""
-    key = f"member {number}: {name} {sorted(_plain(wanted).items())}"
+    form = hashlib.sha256(json.dumps(law.to_json(), sort_keys=True).encode()).hexdigest()
+    key = f"member {number}: {name} {form} {sorted(_plain(wanted).items())}"
     what = f"fitting member {number + 1} of {wanted.members}"
     found: dict[str, Array] | None = store.get(key)
     if found is None:
@@ -224,36 +233,48 @@ def _member(
     return found
 
 
-def errors(law: Trained, bundles: Sequence[Bundle]) -> dict[str, tuple[Array, Array, Array]]:
-    """Return of each observable error, spread and size of the true value along paths, (paths, steps) without the start.
+@dataclass(frozen=True)
+class Errors:
+    """Errors of an observable along paths, what the law says of them, and how large the true values are.
+
+    All are (paths, steps), without the start.
+    """
+
+    error: Array
+    spread: Array
+    activity: Array
+    size: Array
+
+
+def errors(law: Trained, bundles: Sequence[Bundle]) -> dict[str, Errors]:
+    """Return the errors by observable.
 
     The bundles have controls and observables as targets. Paths of unlike length are cut to the shortest.
     """
     steps = min(b.x.shape[1] for b in bundles)
-    found: dict[str, list[list[Array]]] = {name: [[], [], []] for name in law.observables}
+    found: dict[str, list[Array]] = {name: [] for name in law.observables}
     for bundle in bundles:
         memory = law.at_rest(len(bundle.x))
-        rows: dict[str, list[list[Array]]] = {name: [[], [], []] for name in law.observables}
+        rows: dict[str, list[Array]] = {name: [] for name in law.observables}
         for i in range(steps):
             given = {name: bundle.targets[name][:, i] for name in law.controls}
-            memory, seen, spread = law.respond(memory, given, float(bundle.dt[i]))
+            answer = law.respond(memory, given, float(bundle.dt[i]))
+            memory = answer.memory
             for name, columns in rows.items() if i else ():
                 true = bundle.targets[name][:, i]
-                columns[0].append(calibration.size(seen[name] - true, 1))
-                columns[1].append(spread[name])
-                columns[2].append(calibration.size(true, 1))
+                error = calibration.size(answer.seen[name] - true, 1)
+                columns.append(np.stack([error, answer.spread[name], answer.activity, calibration.size(true, 1)]))
         for name, columns in rows.items():
-            for all_of_it, column in zip(found[name], columns, strict=True):
-                all_of_it.append(np.stack(column, axis=1))
-    return {name: tuple(np.concatenate(part) for part in columns) for name, columns in found.items()}  # type: ignore[misc]
+            found[name].append(np.stack(columns, axis=-1))
+    return {name: Errors(*np.concatenate(parts, axis=1)) for name, parts in found.items()}
 
 
 def coverage(law: Trained, bundles: Sequence[Bundle], confidence: float) -> dict[str, float]:
     """Return which share of steps has an error below the estimate, by observable."""
     found = {}
-    for name, (error, spread, _) in errors(law, bundles).items():
+    for name, e in errors(law, bundles).items():
         one = law.calibrations[name]
-        found[name] = float((error <= one.estimate(spread, one.factor(confidence))).mean())
+        found[name] = float((e.error <= one.estimate(e.spread, e.activity, one.factor(confidence))).mean())
     return found
 
 
