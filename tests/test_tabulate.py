@@ -18,6 +18,7 @@ from test_coupling import xml
 from adapters.micro import MicroError
 from adapters.strategies import box as ranges
 from adapters.strategies.columns import Columns
+from adapters.strategies.provenance import FileError
 from adapters.strategies.tables import __main__ as program
 from adapters.strategies.tables import journal as journals
 from adapters.strategies.tables.journal import Journal, JournalError
@@ -25,7 +26,7 @@ from adapters.strategies.tables.making import REST, Making
 from adapters.strategies.tables.nodes import levels
 from adapters.strategies.tables.rest import Rest, relaxed
 from adapters.strategies.tables.sampling import SampleError
-from adapters.strategies.tables.table import Table, TableError, misfits
+from adapters.strategies.tables.table import Table
 from adapters.strategies.tabulated import TableSettings
 from participants.micro.lever_rule import LeverRule
 from participants.micro.material import Material
@@ -242,26 +243,18 @@ def test_a_table_is_the_same_in_its_file(tmp_path):
 
 def test_what_is_no_table_is_refused(tmp_path):
     path = tmp_path / "t.npz"
-    with pytest.raises(TableError, match=r"t.npz: cannot be read: No such file or directory"):
-        Table.load(path)
     treefile.save(path, {"kind": "cake"})
-    with pytest.raises(TableError, match=r"t.npz: is no table"):
-        Table.load(path)
-    treefile.save(path, {"kind": "table of a micro model", "version": 7})
-    with pytest.raises(TableError, match=r"t.npz: is a table of version 7; this scalebridge reads 1"):
+    with pytest.raises(FileError, match=r"t.npz: is no table"):
         Table.load(path)
     made(solid(), "Strain=-1..1").save(path)
     tree = treefile.load(path)
     treefile.save(path, {**tree, "surplus": tree["surplus"][1:]})
     with pytest.raises(
-        TableError, match=r"t.npz: is a damaged table: ValueError: surplus has shape \(16, 1\), not \(17, "
+        FileError, match=r"t.npz: is a damaged table: ValueError: surplus has shape \(16, 1\), not \(17, "
     ):
         Table.load(path)
     treefile.save(path, {**tree, "box": tree["box"][:, :0]})
-    with pytest.raises(TableError, match=r"ValueError: the ends of a box of 1 components are \[\], \[\]"):
-        Table.load(path)
-    treefile.save(path, {name: value for name, value in tree.items() if name != "rest"})
-    with pytest.raises(TableError, match=r"t.npz: is a damaged table: KeyError: 'rest'"):
+    with pytest.raises(FileError, match=r"ValueError: the ends of a box of 1 components are \[\], \[\]"):
         Table.load(path)
 
 
@@ -270,21 +263,8 @@ def test_a_table_of_something_else_does_not_fit():
     assert table.misfit(solid()) == []
     assert table.misfit(solid(modulus=3.0)) == ["modulus was 2.0, the case has 3.0"]
     wrong = table.misfit(LeverRule(Material(), 0))
-    assert wrong[0] == "control Strain of the table is none of the case, which has temperature"
+    assert wrong[0] == "control Strain of the file is none of the case, which has temperature"
     assert "it is of solids_at_points:RelaxingSolid, the case has participants.micro.lever_rule:LeverRule" in wrong
-
-
-def test_fields_that_are_others_are_told():
-    own = {"T": Field("K"), "q": Field("W", rank=1), "E": Field("1", rank=2)}
-    assert misfits("control", own, own) == []
-    assert misfits(
-        "control", own, {"T": Field("degC"), "E": Field("1", rank=2, symmetric=False), "p": Field("Pa")}
-    ) == [
-        "control E is a symmetric tensor in the table, a tensor in the case",
-        "control T is in K in the table, in degC in the case",
-        "control p of the case is none of the table, which has T, q, E",
-        "control q of the table is none of the case, which has T, E, p",
-    ]
 
 
 def test_a_table_says_where_it_ends():

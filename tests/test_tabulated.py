@@ -184,7 +184,7 @@ def test_a_table_of_another_model_is_refused(tmp_path, curved):
         f"tabulated: {tmp_path / 'table.npz'} does not fit the case: curve was 1.0, the case has 2.0. "
         "Make it again with: scalebridge tabulate CASE"
     )
-    with pytest.raises(CouplingError, match="observable Stress of the table is none of the case, which has liquid-ind"):
+    with pytest.raises(CouplingError, match="observable Stress of the file is none of the case, which has liquid-ind"):
         tabulated(tmp_path, LeverRule(Material(), 0), curved)
 
 
@@ -193,7 +193,8 @@ def test_a_table_of_other_units_or_maps_is_refused(tmp_path):
     table = made(model, "Temperature=-5 degC..5 degC", tolerance=0.1)
     tabulated(tmp_path, lever(), table)
     with pytest.raises(
-        CouplingError, match=r"control Temperature is in K in the table, in degC in the case; the scalin"
+        CouplingError,
+        match=r"control Temperature is a scalar \[K\] in the file, a scalar \[degC\] in the case; the scalin",
     ):
         tabulated(tmp_path, lever(('unit="K" to', 'unit="degC" to')), table)
     with pytest.raises(CouplingError) as raised:

@@ -6,14 +6,66 @@ import dataclasses
 import hashlib
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from adapters.micro import MicroModel, innermost
 from adapters.scaling.model import ScaledModel
+from scalebridge import treefile
+from scalebridge.fields import Field
+from scalebridge.treefile import TreeFileError
 
 # settings that do not change what is computed
 BESIDE = frozenset({"threads", "snapshots", "volumes", "state_tolerance", "config"})
+
+
+class FileError(Exception):
+    """A file that is not what it is taken for; says why."""
+
+
+def load[T](path: Path, what: str, mark: tuple[str, str], version: int, build: Callable[[Mapping[str, Any]], T]) -> T:
+    """Read a table or a trained law. Raises FileError.
+
+    Parameters
+    ----------
+    what : it is.
+    mark : key and value by which its tree is known.
+    build : makes it of its tree.
+    """
+    try:
+        tree = treefile.load(path)
+    except TreeFileError as error:
+        raise FileError(str(error)) from None
+    if not isinstance(tree, dict) or tree.get(mark[0]) != mark[1]:
+        raise FileError(f"{path}: is no {what}")
+    if tree.get("version") != version:
+        raise FileError(f"{path}: is a {what} of version {tree.get('version')}; this scalebridge reads {version}")
+    try:
+        return build(tree)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise FileError(f"{path}: is a damaged {what}: {type(error).__name__}: {error}") from None
+
+
+def misfits(what: str, own: Mapping[str, Field], others: Mapping[str, Field]) -> list[str]:
+    """Return in words how the fields of a file differ from those of a case; empty where they do not.
+
+    what : what they are, "control" or "observable".
+    """
+    found = []
+    for name in sorted({*own, *others}):
+        if name not in others:
+            found.append(f"{what} {name} of the file is none of the case, which has {', '.join(others) or 'none'}")
+        elif name not in own:
+            found.append(f"{what} {name} of the case is none of the file, which has {', '.join(own) or 'none'}")
+        elif (file := _kind(own[name])) != (case := _kind(others[name])):
+            found.append(f"{what} {name} is a {file} in the file, a {case} in the case")
+    return found
+
+
+def _kind(field: Field) -> str:
+    symmetric = "symmetric " if field.rank > 1 and field.symmetric else ""
+    return f"{symmetric}{field.kind} [{field.unit}]" + ("" if field.per == "point" else f" per {field.per}")
 
 
 def of(model: MicroModel) -> dict[str, Any]:

@@ -165,12 +165,12 @@ def _loaded(model: MicroModel, settings: SurrogateSettings, context: Context) ->
     """Return the law of the file. Raises CouplingError where it is none, or does not fit the model."""
     from adapters.strategies import provenance  # a description does without these
     from adapters.strategies.learned.calibration import fewest
-    from adapters.strategies.learned.trained import Trained, TrainedError
+    from adapters.strategies.learned.trained import Trained
 
     path = context.file(settings.file)
     try:
         law = Trained.load(path)
-    except TrainedError as error:
+    except provenance.FileError as error:
         raise CouplingError(f"surrogate: {error}. {AGAIN}") from error
     driving = {name: field for name, field in model.controls.items() if not field.optional}
     about: dict[str, Any] = provenance.of(model)

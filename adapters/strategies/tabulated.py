@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from adapters.strategies.tables.slopes import Slope
     from adapters.strategies.tables.table import Table
 
+AGAIN = "Make it again with: scalebridge tabulate CASE"
+
 
 @dataclass(frozen=True)
 class TableSettings:
@@ -150,12 +152,13 @@ class Tabulated(Around):
 
 def _loaded(model: MicroModel, settings: TableSettings, context: Context) -> Table:
     """Return the table of the file. Raises CouplingError where it is none, or is not one of the model."""
-    from adapters.strategies.tables.table import AGAIN, Table, TableError  # a description does without these
+    from adapters.strategies.provenance import FileError  # a description does without these
+    from adapters.strategies.tables.table import Table
 
     path = context.file(settings.file)
     try:
         table = Table.load(path)
-    except TableError as error:
+    except FileError as error:
         raise CouplingError(f"tabulated: {error}. {AGAIN}") from error
     if wrong := table.misfit(model):
         raise CouplingError(f"tabulated: {path} does not fit the case: {'; '.join(wrong)}. {AGAIN}")

@@ -20,12 +20,13 @@ from adapters.strategies.learned.asked import Asked
 from adapters.strategies.learned.calibration import fewest
 from adapters.strategies.learned.roles import RoleError
 from adapters.strategies.learned.samples import SampleError
-from adapters.strategies.learned.trained import Trained, TrainedError
+from adapters.strategies.learned.trained import Trained
 from adapters.strategies.learned.training import TrainingError, Wanted, train
 from adapters.strategies.meter import Meter
 from adapters.strategies.surrogate import SurrogateSettings
 from scalebridge import settings as typed
 from scalebridge.handout import Handout
+from scalebridge.treefile import TreeFileError
 
 TRAINED = 0
 CONFIDENCE = 0.95
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", metavar="FILE", type=Path, required=True, help="what is written")
     parser.add_argument("--recorded", metavar="RUN", type=Path, action="append", default=[], help="folder of a run")
     given = parser.parse_args(arguments)
-    refusals = (RoleError, TrainingError, TrainedError)
+    refusals = (RoleError, TrainingError, TreeFileError)
     return alone.run(lambda: _train(given), failure=SampleError, refusals=refusals, kept=alone.GOES_ON)
 
 

@@ -6,7 +6,7 @@ The file is a tree of scalebridge.treefile: arrays in one .npz with JSON beside 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,6 @@ from adapters.strategies.learned.laws import Laws
 from adapters.strategies.learned.material import Material
 from scalebridge import treefile
 from scalebridge.fields import Field
-from scalebridge.treefile import TreeFileError
 
 Array = NDArray[np.float64]
 
@@ -46,10 +45,6 @@ class Answer:
     seen: dict[str, Array]
     spread: dict[str, Array]
     activity: Array
-
-
-class TrainedError(Exception):
-    """A file that is no trained law, or one that does not fit; says why."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +118,7 @@ class Trained:
         return np.asarray(((x < self.box[0] - slack) | (x > self.box[1] + slack)).any(axis=1))
 
     def save(self, path: Path) -> None:
-        """Write the file. Raises TrainedError."""
+        """Write the file. Raises TreeFileError."""
         tree = {
             "format": FORMAT,
             "version": VERSION,
@@ -137,26 +132,12 @@ class Trained:
             "parameters": dict(self.raw),
             "calibrations": {name: vars(c) for name, c in self.calibrations.items()},
         }
-        try:
-            treefile.save(path, tree)
-        except TreeFileError as error:
-            raise TrainedError(str(error)) from None
+        treefile.save(path, tree)
 
     @classmethod
     def load(cls, path: Path) -> Trained:
-        """Read a file. Raises TrainedError."""
-        try:
-            tree = treefile.load(path)
-        except TreeFileError as error:
-            raise TrainedError(str(error)) from None
-        if not isinstance(tree, dict) or tree.get("format") != FORMAT:
-            raise TrainedError(f"{path}: is not a trained law; `scalebridge train` makes one")
-        if tree.get("version") != VERSION:
-            raise TrainedError(f"{path}: is of version {tree.get('version')}; this scalebridge reads version {VERSION}")
-        try:
-            return cls._of(tree)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise TrainedError(f"{path}: is damaged: {type(error).__name__}: {error}") from None
+        """Read a file. Raises FileError."""
+        return provenance.load(path, "trained law", ("format", FORMAT), VERSION, cls._of)
 
     @classmethod
     def _of(cls, tree: Mapping[str, Any]) -> Trained:
@@ -185,18 +166,6 @@ class Trained:
         ----------
         about : `provenance.of` the model of the case; empty if that does not matter.
         """
-        found = []
-        for what, mine, others in (("control", self.controls, controls), ("observable", self.observables, observables)):
-            for name in sorted({*mine, *others}):
-                if name not in others:
-                    found.append(f"it has the {what} {name}, the case has not")
-                elif name not in mine:
-                    found.append(f"the case has the {what} {name}, it has not")
-                elif _essence(mine[name]) != _essence(others[name]):
-                    both = f"{mine[name].kind} [{mine[name].unit}]", f"{others[name].kind} [{others[name].unit}]"
-                    found.append(f"{what} {name} is a {both[0]}, in the case a {both[1]}")
+        found = provenance.misfits("control", self.controls, controls)
+        found += provenance.misfits("observable", self.observables, observables)
         return found + (provenance.differences(self.about["model"], about) if about else [])
-
-
-def _essence(field: Field) -> Field:
-    return replace(field, help="", optional=False)

@@ -19,15 +19,9 @@ from adapters.strategies.tables.rest import Rest
 from adapters.strategies.tables.sparse import Basis, SparseGrid
 from scalebridge import treefile
 from scalebridge.fields import Field
-from scalebridge.treefile import TreeFileError
 
 KIND = "table of a micro model"
 VERSION = 1
-AGAIN = "Make it again with: scalebridge tabulate CASE"
-
-
-class TableError(Exception):
-    """A file that is no table."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +94,8 @@ class Table:
 
     def misfit(self, model: MicroModel) -> list[str]:
         """Return in words why this is no table of a model; empty where it is one."""
-        found = misfits("control", self.box.columns.fields, required(model.controls))
-        found += misfits("observable", self.observables.fields, model.observables)
+        found = provenance.misfits("control", self.box.columns.fields, required(model.controls))
+        found += provenance.misfits("observable", self.observables.fields, model.observables)
         return found + provenance.differences(self.made["model"], provenance.of(model))
 
     def save(self, path: Path) -> None:
@@ -127,19 +121,8 @@ class Table:
 
     @classmethod
     def load(cls, path: Path) -> Table:
-        """Read a table. Raises TableError."""
-        try:
-            tree = treefile.load(path)
-        except TreeFileError as error:
-            raise TableError(str(error)) from None
-        if not isinstance(tree, dict) or tree.get("kind") != KIND:
-            raise TableError(f"{path}: is no table")
-        if tree.get("version") != VERSION:
-            raise TableError(f"{path}: is a table of version {tree.get('version')}; this scalebridge reads {VERSION}")
-        try:
-            return _table(tree)
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-            raise TableError(f"{path}: is a damaged table: {type(error).__name__}: {error}") from None
+        """Read a table. Raises FileError."""
+        return provenance.load(path, "table", ("kind", KIND), VERSION, _table)
 
 
 def _table(tree: Mapping[str, Any]) -> Table:
@@ -163,27 +146,3 @@ def _table(tree: Mapping[str, Any]) -> Table:
         tree["sizes"],
         dict(tree["made"]),
     )
-
-
-def misfits(what: str, own: Mapping[str, Field], others: Mapping[str, Field]) -> list[str]:
-    """Return in words how the fields of a table differ from those of a case; empty where they do not.
-
-    what : what they are, "control" or "observable".
-    """
-    found = []
-    for name in sorted({*own, *others}):
-        if name not in others:
-            found.append(f"{what} {name} of the table is none of the case, which has {', '.join(others) or 'none'}")
-        elif name not in own:
-            found.append(f"{what} {name} of the case is none of the table, which has {', '.join(own) or 'none'}")
-        else:
-            table, case = own[name], others[name]
-            if table.unit != case.unit:
-                found.append(f"{what} {name} is in {table.unit} in the table, in {case.unit} in the case")
-            if (table.rank, table.symmetric) != (case.rank, case.symmetric):
-                found.append(f"{what} {name} is a {_kind(table)} in the table, a {_kind(case)} in the case")
-    return found
-
-
-def _kind(field: Field) -> str:
-    return f"symmetric {field.kind}" if field.rank > 1 and field.symmetric else field.kind
