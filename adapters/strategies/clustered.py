@@ -15,7 +15,6 @@ followed are solved once. Their states are then right, errors do not add up, and
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from time import perf_counter
 from typing import Any, ClassVar, cast
 
@@ -33,6 +32,8 @@ from adapters.strategies.clusters.columns import apart, flat, largest
 from adapters.strategies.clusters.copying import Solved, observables, states, within_reach
 from adapters.strategies.clusters.errors import Errors, Measured
 from adapters.strategies.clusters.history import History
+from adapters.strategies.clusters.holding import Hold
+from adapters.strategies.clusters.known import known
 from adapters.strategies.clusters.paying import Ledger
 from adapters.strategies.clusters.plan import Plan, Rule, everywhere
 from adapters.strategies.clusters.settings import ClusterSettings
@@ -65,6 +66,7 @@ class Clustered(Around):
         self.absolute, self.linear = settings.rule == "absolute", settings.correct == "linear"
         self.replays, self.each = settings.history != "take-over", settings.history == "each-window"
         self.catch_up = CatchUp(model, self._shown)
+        self.hold = Hold()
         self.ledger = Ledger(context)
         context.remember("costs", self.ledger)
 
@@ -245,20 +247,29 @@ class Clustered(Around):
 
         Where followers have caught up, it is the change since the start of the step that is copied.
         """
-        slopes = tangent.slopes(self.slopes, driven, _arrays(state, "seen"))
+        fields = {**self.controls, **self.observables}
+        told = known(self.slopes, fields, driven, _arrays(state, "seen"))
         controls, origin = flat(driven), np.zeros_like(begun.seen)
         if self.each:
             controls, origin = controls - flat(_arrays(state, "driven")), begun.seen.copy()
-            for slope in slopes:  # which are those of the change as they are
+            for slope in told.slopes:  # which are those of the change as they are
                 origin[:, slope.place] = 0.0
-        change = replace(solved, seen=solved.seen - origin[solved.rows])
-        known = slopes if self.linear else ()
-        found = observables(plan, change, controls, ranks, predict=self.absolute or self.linear, slopes=known)
-        leads = plan.leads[solved.rows]
-        copies, expected = (values + origin for values in found)
-        for values in (copies, expected):
-            values[solved.rows[leads]] = solved.seen[leads]  # without round-off
-        return copies, expected
+        steps = History.of(_arrays(state, "history")).steps
+        step = int(_array(state, "windows").max(initial=0)), int(steps.max(initial=0))
+
+        def held(row: Ids, moved: Array, change: Array) -> Array:
+            return self.hold(step, row, moved, change, told.slopes)
+
+        return observables(
+            plan,
+            solved,
+            controls,
+            origin,
+            ranks,
+            predict=self.absolute or self.linear,
+            known=told,
+            held=held if told.slopes else None,
+        )
 
     def _errors(self, errors: Errors, plan: Plan, solved: Solved, shown: Array, shapes: Mapping[str, Array]) -> Errors:
         """Return the errors so far, with those of the rows that were audited."""

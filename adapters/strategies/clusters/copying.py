@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from adapters.micro import State, take
 from adapters.ranks import Rows
 from adapters.strategies.clusters import exchange, tangent
+from adapters.strategies.clusters.known import Known
 from adapters.strategies.clusters.plan import Plan, everywhere
 from adapters.strategies.clusters.similarity import NONE
 from adapters.strategies.replay import placed
@@ -44,38 +45,46 @@ def observables(
     plan: Plan,
     solved: Solved,
     controls: Array,
+    origin: Array,
     ranks: Rows | None,
     *,
     predict: bool,
-    slopes: Sequence[tangent.Slope] = (),
+    known: Known,
+    held: Callable[[Ids, Array, Array], Array] | None = None,
 ) -> tuple[Array, Array]:
     """Return the observables (n, q) of a batch as they are copied, and as they are expected to first order.
 
     Parameters
     ----------
-    controls : (n, c) of the batch, side by side.
+    controls : (n, c) of the batch, side by side, or what they have moved.
+    origin : (n, q) observables before: what is copied is how they have changed since.
     ranks : on whose ranks the representatives are, if not all of them in this batch; collective then.
     predict : whether there is an expectation; else it is what is copied.
-    slopes : those that are known.
+    known : slopes.
+    held : gives for rows (r,), controls (r, c) and observables (r, q) of representatives the latter, with such slopes
+        as are to be used.
     """
     leads = plan.leads[solved.rows]
     rows = solved.rows[leads]
     copies = np.empty((len(controls), solved.seen.shape[1]))
     copies[rows] = solved.seen[leads]
+    before = origin[rows]
     following = np.flatnonzero(~plan.leads)
     if ranks is None and not following.size:
         return copies, copies
-    table = [plan.row[rows], controls[rows], copies[rows], plan.support[rows]]
-    row, driven, seen, support = (everywhere(ranks, values) for values in table)  # in ascending order of the ranks
+    table = [plan.row[rows], controls[rows], before, copies[rows] - before, plan.support[rows]]
+    row, *others = (everywhere(ranks, values) for values in table)  # in ascending order of the ranks
     order = np.argsort(row, kind="stable")
-    row, driven, seen, support = (values[order] for values in (row, driven, seen, support))
+    row, driven, before, change, support = (values[order] for values in (row, *others))
     base = _places(row, plan.leader[following])
-    copies[following] = seen[base]
+    copies[following] = origin[following] + change[base]
     if not predict or not plan.support.shape[1]:
         return copies, copies
     moved = controls[following] - driven[base]
+    change = change if held is None else held(row.astype(np.int64), driven, change)
+    shown = tangent.Shown(driven, before, change, _places(row, support))
     expected = copies.copy()
-    expected[following] = tangent.estimate(driven, seen, _places(row, support), moved, base, slopes)
+    expected[following] = origin[following] + tangent.estimate(shown, moved, base, origin[following], known)
     return copies, expected
 
 

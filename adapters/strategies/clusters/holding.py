@@ -1,0 +1,80 @@
+"""Slopes by which copies are corrected, held while a step is iterated.
+
+Where a response has kinks its slope jumps. A copy that is corrected by it would jump as well, and an iteration that
+waits for the last digits need not come to an end. So the slope of a representative is that of its first iterations,
+and held from then on: it is nearly that of the end of the step, and what is copied is as continuous as what
+representatives show. An iteration is one with other controls, so it does not matter in what parts a batch is solved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adapters.strategies.clusters.known import Slope
+
+type Array = NDArray[np.float64]
+type Ids = NDArray[np.int64]
+type Step = tuple[int, int]
+
+RENEWED = 3  # iterations
+
+
+@dataclass(frozen=True)
+class Held:
+    """What was seen last of representatives (r,) in one step.
+
+    Attributes
+    ----------
+    row : numbers of the representatives, ascending.
+    controls : (r, m).
+    iteration : (r,).
+    seen : (r, q) observables of the iteration in which slopes were renewed.
+    """
+
+    row: Ids
+    controls: Array
+    iteration: Ids
+    seen: Array
+
+    def then(self, row: Ids, controls: Array, seen: Array) -> Held:
+        """Return it after another look at representatives (r,)."""
+        at = np.minimum(np.searchsorted(self.row, row), len(self.row) - 1)
+        known = self.row[at] == row
+        iteration = np.where(known, self.iteration[at] + (self.controls[at] != controls).any(axis=1), 1)
+        renewed = ~known | ((iteration <= RENEWED) & (iteration > self.iteration[at]))
+        return Held(row, controls, iteration, np.where(renewed[:, None], seen, self.seen[at]))
+
+
+@dataclass
+class Hold:
+    """Holds the slopes of the steps of one time window."""
+
+    window: int = -1
+    steps: dict[int, Held] = field(default_factory=dict)
+
+    def __call__(self, step: Step, row: Ids, controls: Array, seen: Array, slopes: Sequence[Slope]) -> Array:
+        """Return what is seen of representatives (r, q) with slopes as they are held.
+
+        Parameters
+        ----------
+        step : number of the time window, and of the step.
+        row : (r,) numbers of the representatives, ascending.
+        controls : (r, m).
+        """
+        window, number = step
+        if window != self.window:
+            self.window, self.steps = window, {}
+        last = self.steps.get(number)
+        if last is None:
+            held = Held(row, controls, np.ones(len(row), dtype=np.int64), seen)
+        else:
+            held = last.then(row, controls, seen)
+        self.steps[number] = held if last is None or len(row) >= len(last.row) else last
+        result = seen.copy()
+        for slope in slopes:
+            result[:, slope.place] = held.seen[:, slope.place]
+        return result
