@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,19 @@ ROOT = Path(__file__).resolve().parent.parent
 ENGINE = os.environ.get("ENGINE", "embedded")
 sys.path.insert(0, str(ROOT))
 
+import forks  # noqa: E402
+
 from adapters.case import Case  # noqa: E402
 from adapters.participant import serve  # noqa: E402
 from scalebridge.fallbacks import Policy  # noqa: E402
 from scalebridge.fields import Field  # noqa: E402
 from scalebridge.handout import Handout  # noqa: E402
 from scalebridge.strategies import Strategy  # noqa: E402
+
+# What takes long to import, where there is such a thing. Only Linux says that its libraries may be forked.
+EARLY = ["pytest", "adapters.ensemble", *(["precice"] if ENGINE == "embedded" else [])]
+EARLY += ["scipy.linalg", "scipy.sparse", "scipy.spatial", "ufl", "ffcx.codegeneration.jit"]
+FORKS = sys.platform == "linux"
 
 type Main = Callable[[Case[Any]], None]
 
@@ -77,7 +85,7 @@ def start(
     scaling: str | None = None,
     on_failure: Sequence[Policy] = (),
     strategy: Sequence[Strategy] = (),
-) -> subprocess.Popen[str]:
+) -> forks.Process | subprocess.Popen[str]:
     """Start one participant of the case `xml` in `folder`/`name`; with checkpoints if there is a folder for them."""
     output = folder / name
     output.mkdir(exist_ok=True)
@@ -100,11 +108,19 @@ def start(
         engine=ENGINE,
         checkpoints=str(folder / "checkpoints") if (folder / "checkpoints").is_dir() else "",
     ).save(output / "handout.json")
-    command = [sys.executable, str(Path(__file__)), main.__module__, main.__name__, str(output / "handout.json")]
+    words = [main.__module__, main.__name__, str(output / "handout.json")]
+    if ranks == 1 and FORKS:
+        return _server().start(words, output, output / "output.log", environment())
+    command = [sys.executable, __file__, *words]
     if ranks > 1:
         command = [str(Path(sys.executable).with_name("mpiexec")), "-n", str(ranks), *command]
     with (output / "output.log").open("w") as log:
         return subprocess.Popen(command, env=environment(), cwd=output, stdout=log, stderr=log, text=True)
+
+
+@cache
+def _server() -> forks.Server:
+    return forks.Server(Path(__file__), environment())
 
 
 def run(
@@ -154,4 +170,4 @@ def _child(module: str, function: str, handout: str) -> None:
 
 
 if __name__ == "__main__":
-    _child(*sys.argv[1:])
+    _child(*(sys.argv[1:] or forks.serve(EARLY)))

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-import pyvista
 from coupled import participant, run
 from test_coupling import POINTS, xml
 
@@ -133,6 +132,8 @@ def test_a_model_is_seen_through_its_scaling_maps(tmp_path):
 
 
 def _check_snapshots(folder, u, m):
+    import pyvista  # not in the processes that are started
+
     names = sorted(p.name for p in (folder / "snapshots").iterdir())
     assert names == [f"{window:06d}.{kind}" for window in (0, 2, 4) for kind in ("npz", "vti")]
     last = np.load(folder / "snapshots/000004.npz", allow_pickle=False)
