@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from itertools import combinations
 
 from scalebridge.embedded.config import (
@@ -14,49 +13,18 @@ from scalebridge.embedded.config import (
     ParticipantConfig,
     SchemeConfig,
 )
+from scalebridge.embedded.names import Names
 from scalebridge.embedded.reader import UNKNOWN_DIMENSIONS
 from scalebridge.findings import Findings
-
-
-class _Names:
-    """Names of one kind with the line of their definition; looks them up and notes what is wrong."""
-
-    def __init__(self, what: str, defined: Iterable[tuple[str, int]], findings: Findings) -> None:
-        self.what = what
-        self.lines: dict[str, int] = {}
-        self.findings = findings
-        for name, line in defined:
-            if name in self.lines:
-                findings.add(
-                    line, f'<{what} name="{name}">', f"is already defined in line {self.lines[name]}", rule="name"
-                )
-            else:
-                self.lines[name] = line
-
-    def has(self, name: str, line: int, place: str) -> bool:
-        """Say whether `name` is defined before `line`, and note a mistake if not."""
-        if not name:  # it was missing, which is already noted
-            return False
-        if name not in self.lines:
-            message = f'there is no {self.what} "{name}"'
-            if self.lines:
-                self.findings.add(line, place, message, got=name, candidates=self.lines, rule="name")
-            else:
-                self.findings.add(line, place, message, expected=f"<{self.what}> to be defined", rule="name")
-            return False
-        if self.lines[name] > line:
-            message = f'{self.what} "{name}" is defined only in line {self.lines[name]}'
-            self.findings.add(line, place, message, expected="the definition before its first use")
-        return True
 
 
 class _Checker:
     def __init__(self, configuration: Configuration, findings: Findings) -> None:
         self.all = configuration
         self.findings = findings
-        self.data = _Names("data", [(d.name, d.line) for d in configuration.data], findings)
-        self.meshes = _Names("mesh", [(m.name, m.line) for m in configuration.meshes], findings)
-        self.participants = _Names("participant", [(p.name, p.line) for p in configuration.participants], findings)
+        self.data = Names("data", [(d.name, d.line) for d in configuration.data], findings)
+        self.meshes = Names("mesh", [(m.name, m.line) for m in configuration.meshes], findings)
+        self.participants = Names("participant", [(p.name, p.line) for p in configuration.participants], findings)
 
     def has_data(self, key: Key, line: int, place: str) -> bool:
         """Say whether a mesh exists and carries a data, and note a mistake if not."""
