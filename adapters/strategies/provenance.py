@@ -1,4 +1,4 @@
-"""What a table or a trained law was made of: the micro model, its settings and its maps, to compare with a run's."""
+"""What a table or a trained law was made of, read from its file, to compare with the model and the fields of a run."""
 
 from __future__ import annotations
 
