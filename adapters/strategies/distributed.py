@@ -184,8 +184,9 @@ class Distributed(Around):
         if left.size:
             with of_rows(left):
                 inner, seen = self.model.solve(take(before, left), taken(driven, left), dt)
-            rows = [*rows, left]
-            parts = [*parts, {"state": inner, "seen": {name: np.asarray(seen[name]) for name in self.observables}}]
+            part: State = {"state": inner, "seen": {name: np.asarray(seen[name]) for name in self.observables}}
+            Layout.of(part, len(left))  # every array has a row for each
+            rows, parts = [*rows, left], [*parts, part]
         if not parts:
             return self._alone(state, driven, dt)
         whole = take(concatenate(parts), np.argsort(np.concatenate(rows)))
