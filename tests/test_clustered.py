@@ -186,7 +186,7 @@ def test_a_tangent_of_a_linear_law_is_exact_and_does_not_overshoot():
     seen, none = driven @ law, np.zeros((4, 3))
 
     def estimate(near, moved, base):
-        shown = tangent.Shown(driven, np.zeros_like(seen), seen, near)
+        shown = tangent.Shown(driven, np.zeros_like(seen), seen, near, (driven, seen))
         return tangent.estimate(shown, moved, base, none[: len(base)])
 
     np.testing.assert_allclose(estimate(near, moved, base), (driven[base] + moved) @ law, atol=1e-12)

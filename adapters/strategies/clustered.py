@@ -251,14 +251,12 @@ class Clustered(Around):
         told = known(self.slopes, fields, driven, _arrays(state, "seen"))
         controls, origin = flat(driven), np.zeros_like(begun.seen)
         if self.each:
-            controls, origin = controls - flat(_arrays(state, "driven")), begun.seen.copy()
-            for slope in told.slopes:  # which are those of the change as they are
-                origin[:, slope.place] = 0.0
+            controls, origin = controls - flat(_arrays(state, "driven")), begun.seen
         steps = History.of(_arrays(state, "history")).steps
         step = int(_array(state, "windows").max(initial=0)), int(steps.max(initial=0))
 
-        def held(row: Ids, moved: Array, change: Array) -> Array:
-            return self.hold(step, row, moved, change, told.slopes)
+        def held(row: Ids, moved: Array, change: Array) -> tuple[Array, Array]:
+            return self.hold(step, row, moved, change)
 
         return observables(
             plan,

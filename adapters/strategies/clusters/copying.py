@@ -50,7 +50,7 @@ def observables(
     *,
     predict: bool,
     known: Known,
-    held: Callable[[Ids, Array, Array], Array] | None = None,
+    held: Callable[[Ids, Array, Array], tuple[Array, Array]] | None = None,
 ) -> tuple[Array, Array]:
     """Return the observables (n, q) of a batch as they are copied, and as they are expected to first order.
 
@@ -61,8 +61,7 @@ def observables(
     ranks : on whose ranks the representatives are, if not all of them in this batch; collective then.
     predict : whether there is an expectation; else it is what is copied.
     known : slopes.
-    held : gives for rows (r,), controls (r, c) and observables (r, q) of representatives the latter, with such slopes
-        as are to be used.
+    held : gives for rows (r,) of representatives, controls (r, c) and changes (r, q) those whose slopes are used.
     """
     leads = plan.leads[solved.rows]
     rows = solved.rows[leads]
@@ -81,8 +80,8 @@ def observables(
     if not predict or not plan.support.shape[1]:
         return copies, copies
     moved = controls[following] - driven[base]
-    change = change if held is None else held(row.astype(np.int64), driven, change)
-    shown = tangent.Shown(driven, before, change, _places(row, support))
+    slopes = (driven, change) if held is None else held(row.astype(np.int64), driven, change)
+    shown = tangent.Shown(driven, before, change, _places(row, support), slopes)
     expected = copies.copy()
     expected[following] = origin[following] + tangent.estimate(shown, moved, base, origin[following], known)
     return copies, expected

@@ -8,13 +8,10 @@ representatives show. An iteration is one with other controls, so it does not ma
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-
-from adapters.strategies.clusters.known import Slope
 
 type Array = NDArray[np.float64]
 type Ids = NDArray[np.int64]
@@ -25,56 +22,54 @@ RENEWED = 3  # iterations
 
 @dataclass(frozen=True)
 class Held:
-    """What was seen last of representatives (r,) in one step.
+    """What was seen of representatives (r,) in one step.
 
     Attributes
     ----------
     row : numbers of the representatives, ascending.
-    controls : (r, m).
+    controls : (r, m) of the last iteration.
     iteration : (r,).
-    seen : (r, q) observables of the iteration in which slopes were renewed.
+    renewed : controls (r, m) and observables (r, q) of the iteration in which slopes were renewed.
     """
 
     row: Ids
     controls: Array
     iteration: Ids
-    seen: Array
+    renewed: tuple[Array, Array]
 
     def then(self, row: Ids, controls: Array, seen: Array) -> Held:
         """Return it after another look at representatives (r,)."""
         at = np.minimum(np.searchsorted(self.row, row), len(self.row) - 1)
         known = self.row[at] == row
         iteration = np.where(known, self.iteration[at] + (self.controls[at] != controls).any(axis=1), 1)
-        renewed = ~known | ((iteration <= RENEWED) & (iteration > self.iteration[at]))
-        return Held(row, controls, iteration, np.where(renewed[:, None], seen, self.seen[at]))
+        new = (~known | ((iteration <= RENEWED) & (iteration > self.iteration[at])))[:, None]
+        before, then = self.renewed
+        return Held(row, controls, iteration, (np.where(new, controls, before[at]), np.where(new, seen, then[at])))
 
 
 @dataclass
 class Hold:
-    """Holds the slopes of the steps of one time window."""
+    """Holds what slopes belong to in the steps of one time window."""
 
     window: int = -1
     steps: dict[int, Held] = field(default_factory=dict)
 
-    def __call__(self, step: Step, row: Ids, controls: Array, seen: Array, slopes: Sequence[Slope]) -> Array:
-        """Return what is seen of representatives (r, q) with slopes as they are held.
+    def __call__(self, step: Step, row: Ids, controls: Array, seen: Array) -> tuple[Array, Array]:
+        """Return controls (r, m) and observables (r, q) of representatives in the iteration whose slopes are used.
 
         Parameters
         ----------
         step : number of the time window, and of the step.
         row : (r,) numbers of the representatives, ascending.
-        controls : (r, m).
         """
         window, number = step
         if window != self.window:
             self.window, self.steps = window, {}
         last = self.steps.get(number)
         if last is None:
-            held = Held(row, controls, np.ones(len(row), dtype=np.int64), seen)
+            held = Held(row, controls, np.ones(len(row), dtype=np.int64), (controls, seen))
         else:
             held = last.then(row, controls, seen)
-        self.steps[number] = held if last is None or len(row) >= len(last.row) else last
-        result = seen.copy()
-        for slope in slopes:
-            result[:, slope.place] = held.seen[:, slope.place]
-        return result
+        if last is None or len(row) >= len(last.row):  # else it is a part of the batch
+            self.steps[number] = held
+        return held.renewed

@@ -34,6 +34,10 @@ class Slope:
         rows, columns = len(seen), self.of.stop - self.of.start
         return np.asarray(seen[:, self.place].reshape(rows, columns, -1) / self.factor)
 
+    def shown(self, derivative: Array) -> Array:
+        """Return the columns of the observable (r, ...) that says a derivative (r, q, m)."""
+        return np.asarray(self.factor * derivative.reshape(len(derivative), -1))
+
 
 @dataclass(frozen=True)
 class Work:

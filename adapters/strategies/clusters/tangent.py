@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters.strategies.clusters.known import Known
+from adapters.strategies.clusters.known import Known, Slope
 
 type Array = NDArray[np.float64]
 type Ids = NDArray[np.int64]
@@ -32,21 +32,29 @@ class Shown:
     origin, change : (r, q) observables before and how they have changed since; all of it is change where nothing is
         known of before.
     near : (r, k) rows of neighbours, -1 where there are less.
+    held : controls and changes in the iteration whose slopes are used.
     """
 
     controls: Array
     origin: Array
     change: Array
     near: Ids
+    held: tuple[Array, Array]
+
+    def apart(self, values: Array, leaders: Ids) -> Array:
+        """Return how much values (r, ...) of the neighbours of leaders (l,) differ from theirs, (l, k, ...)."""
+        near = self.near[leaders]
+        there = (near >= 0).reshape(*near.shape, *(1,) * (values.ndim - 1))
+        return np.where(there, values[near] - values[leaders, None], 0.0)
 
 
 def estimate(shown: Shown, moved: Array, base: Ids, origin: Array, known: Known = NOTHING) -> Array:
     """Return how observables (l, q) of followers change, to first order: change + tangent moved.
 
-    The tangent is that of the representative where slopes are known. They are shown as they are: then what is shown
-    has just these slopes. By other controls it is the one of least squares over its neighbours, and of least norm where
-    they do not say enough; with it none is farther from its representative than the latter from its neighbours, so that
-    nothing is blown up at a jump. What energies share of the work is that of neighbours too.
+    The tangent is that of the representative where slopes are known, and what is shown has just the slopes that are
+    shown. By other controls it is the one of least squares over its neighbours, and of least norm where they do not say
+    enough; with it none is farther from its representative than the latter from its neighbours, so that nothing is
+    blown up at a jump. What energies share of the work is that of neighbours too.
 
     Parameters
     ----------
@@ -55,28 +63,27 @@ def estimate(shown: Shown, moved: Array, base: Ids, origin: Array, known: Known 
     origin : (l, q) observables of followers before.
     known : slopes of some observables by some controls.
     """
-    controls, near = shown.controls, shown.near
+    controls = shown.controls
     scale = np.ptp(controls, axis=0)
     scale = np.where(scale > 0, scale, 1.0)
     leaders, which = np.unique(base, return_inverse=True)
-
-    def apart(values: Array) -> Array:  # (leaders, k, ...), from each of its neighbours
-        there = (near[leaders] >= 0).reshape(len(leaders), -1, *(1,) * (values.ndim - 1))
-        return np.where(there, values[near[leaders]] - values[leaders, None], 0.0)
-
-    dc, dy = apart(controls), apart(shown.change)
+    dc, dy = shown.apart(controls, leaders), shown.apart(shown.change, leaders)
     result, wanted = shown.change[base].copy(), np.ones((controls.shape[1], dy.shape[2]), dtype=bool)
     for slope in known.slopes:
-        tangents = slope(shown.change[leaders])
-        result[:, slope.of] += np.einsum("lqm,lm->lq", tangents[which], moved[:, slope.by])
-        dy[:, :, slope.of] -= np.einsum("lqm,lkm->lkq", tangents, dc[:, :, slope.by])
+        tangents = slope(shown.origin + shown.held[1])
+        earlier, own = slope(shown.origin), slope(origin)
+        kept = _kept(shown, slope, leaders)
+        differs = kept[which, None, None] * (own - earlier[base])
+        result[:, slope.of] += np.einsum("lqm,lm->lq", tangents[base], moved[:, slope.by])
+        result[:, slope.of] += np.einsum("lqm,lm->lq", differs, (controls[base] + moved)[:, slope.by])
+        result[:, slope.place] = slope.shown(tangents[base] + differs) - origin[:, slope.place]
+        dy[:, :, slope.of] -= np.einsum("lqm,lkm->lkq", tangents[leaders], dc[:, :, slope.by])
         wanted[slope.by, slope.of] = False
         wanted[:, slope.place] = False
     for work in known.works:
-        own = work(shown.origin, shown.change, controls)
-        dw, more = apart(own), work(origin, result, controls[base] + moved) - own[base]
-        share = np.einsum("lk,lke->le", dw, dy[:, :, work.energies])
-        share /= np.maximum(np.einsum("lk,lk->l", dw, dw), np.finfo(np.float64).tiny)[:, None]
+        done = work(shown.origin, shown.change, controls)
+        dw, more = shown.apart(done, leaders), work(origin, result, controls[base] + moved) - done[base]
+        share = _ratio(np.einsum("lk,lke->le", dw, dy[:, :, work.energies]), np.einsum("lk,lk->l", dw, dw)[:, None])
         result[:, work.energies] += share[which] * more[:, None]
         dy[:, :, work.energies] -= share[:, None] * dw[:, :, None]
     for by, columns in _alike(wanted):
@@ -85,6 +92,27 @@ def estimate(shown: Shown, moved: Array, base: Ids, origin: Array, known: Known 
         most = np.abs(dy[:, :, columns]).max(axis=1, initial=0.0)[which]
         result[:, columns] += np.clip(change, -most, most)
     return result
+
+
+def _kept(shown: Shown, slope: Slope, leaders: Ids) -> Array:
+    """Return what share (l,) of a difference between slopes at the start of a step lasts through it, on the average.
+
+    That of neighbours of each leader by whose slope they are farther off than to first order: none where what was soft
+    turns back and all are stiff again. Where nothing is known of the start there is no difference.
+    """
+    controls, change = shown.held
+    slopes, earlier = slope(shown.origin + change)[leaders], slope(shown.origin)
+    off = shown.apart(change, leaders)[:, :, slope.of]
+    off -= np.einsum("lqm,lkm->lkq", slopes, shown.apart(controls, leaders)[:, :, slope.by])
+    foretold = np.einsum("lkqm,lkm->lkq", shown.apart(earlier, leaders), controls[shown.near[leaders]][:, :, slope.by])
+    return np.clip(
+        _ratio(np.einsum("lkq,lkq->l", off, foretold), np.einsum("lkq,lkq->l", foretold, foretold)), 0.0, 1.0
+    )
+
+
+def _ratio(one: Array, other: Array) -> Array:
+    """Return a quotient, 0 where the divisor is nothing."""
+    return np.asarray(one / np.where(other > 0, other, np.inf))
 
 
 def _alike(wanted: Mask) -> list[tuple[Ids, Ids]]:
