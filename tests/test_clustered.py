@@ -193,6 +193,7 @@ def test_a_tangent_of_a_linear_law_is_exact_and_does_not_overshoot():
     far = estimate(near, 100 * np.ones((1, 2)), base[:1])
     np.testing.assert_allclose(np.abs(far - seen[7])[0], np.abs(seen[:6] - seen[7]).max(axis=0))
     np.testing.assert_array_equal(estimate(np.full((8, 3), -1), moved, base), seen[base])
+    assert estimate(near, moved[:0], base[:0]).shape == (0, 3)  # a rank all of whose points lead
 
 
 def test_identical_points_have_one_representative_and_different_ones_are_all_solved():
