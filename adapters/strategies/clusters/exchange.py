@@ -40,4 +40,4 @@ def _to_all(comm: Any, values: NDArray[Any], sent: NDArray[np.int64], got: NDArr
         return counts * size, np.concatenate([[0], np.cumsum(counts * size)[:-1]])
 
     comm.Alltoallv([values.reshape(-1).view(np.uint8), layout(sent)], [result, layout(got)])
-    return result.view(values.dtype).reshape(-1, *values.shape[1:])
+    return result.view(values.dtype).reshape(int(got.sum()), *values.shape[1:])
