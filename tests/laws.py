@@ -71,8 +71,9 @@ class Linear(Cubic):
         strain = state["strain"] if dt == 0 else np.asarray(controls["Strain"], dtype=float)
         return {"strain": strain, "doubt": state["doubt"]}, {"Stress": self.settings.modulus * strain}
 
-    def uncertainty(self, state, controls):
-        return {"Stress": state["doubt"] * np.abs(self.settings.cube * state["strain"] ** 3)}
+    def uncertainty(self, state, controls, dt=0.0):
+        strain = state["strain"] if dt == 0 else np.asarray(controls["Strain"], dtype=float)
+        return {"Stress": state["doubt"] * np.abs(self.settings.cube * strain**3)}
 
 
 class Silent(Cubic):

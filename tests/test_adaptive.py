@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from laws import BARS, CUBES, Bar, Bars, Cubes, Cubic
@@ -64,7 +66,7 @@ def waves(seed, n=120, windows=20, size=0.2):
 
 
 def books(model, state, window):
-    columns, _ = model.books._everywhere(state, np.zeros(len(state["rows"]["key"])), window)
+    columns, _ = model.books._everywhere(state, {}, window)
     return ledger.close(columns, model.books._factor(state["run"]), model.books.rules)
 
 
@@ -93,7 +95,7 @@ def test_the_bound_is_above_the_true_error_and_not_far(said, noise):
             in_full = before["rows"]["chosen"] | before["rows"]["audited"]
             np.testing.assert_array_equal(stress[in_full], exact[in_full])
             bound, error = bound + shown.bound[0], error + np.abs(stress - exact).mean()
-            assert shown.relative <= 2e-3
+            assert shown.bound[0] / ledger.scale(after["rows"])[0] <= 2e-3
         outcome = model.books.outcome(after)
         effectivities.append(bound / error)
         assert outcome.bound[0] * outcome.audits == pytest.approx(bound)
@@ -101,6 +103,25 @@ def test_the_bound_is_above_the_true_error_and_not_far(said, noise):
     assert min(effectivities) >= 1.0
     assert np.median(effectivities) < 2.0
     assert max(effectivities) < 3.0
+
+
+def test_errors_of_a_few_rows_are_found():
+    """One row in twenty moves, the others are exact: a sample that is the same for all would miss them."""
+    effectivities = []
+    for seed in range(20):
+        full, truth = cubic(), cubic()
+        context = Context(seed=seed, plain=full)
+        model = adaptive(full, cheap("Linear", said=0.3), context, tolerance=3e-3, audit=0.02, warm_up=0)
+        path = np.zeros((16, 400))
+        path[:, ::20] = waves(seed, n=20, windows=15, size=0.5)
+        bound = error = 0.0
+        for number, (_, after, stress) in enumerate(driven(model, path)):
+            exact = truth.solve({}, {"Strain": after["step"]["controls"]["Strain"]}, 0.1)[1]["Stress"]
+            error += np.abs(stress - exact).mean()
+            bound += books(model, after, number + 1).bound[0]
+        effectivities.append(bound / error)
+    assert min(effectivities) > 0.9  # the first windows know nothing yet of the factor
+    assert 1.0 < np.median(effectivities) < 3.0
 
 
 def test_the_measured_error_is_the_true_one():
@@ -129,8 +150,8 @@ def test_no_estimate_hides_an_error_that_is_known():
     model = adaptive(cubic(), cheap("Linear"), tolerance=0.05, audit=0.0)
     said = model.cheap.uncertainty
 
-    def sure(state, controls):
-        told = said(state, controls)["Stress"].copy()
+    def sure(state, controls, dt=0.0):
+        told = said(state, controls, dt)["Stress"].copy()
         told[0] = 0.0
         return {"Stress": told}
 
@@ -159,20 +180,30 @@ def test_a_cheap_model_that_says_nothing_is_judged_by_rows_nearby():
 
 
 @pytest.mark.parametrize("nothing", [np.inf, np.nan])
-def test_what_is_unknown_is_solved_in_full(nothing):
-    """An estimate that is infinite, as outside of what a surrogate was trained on, is one that there is not."""
+@pytest.mark.parametrize(("jump", "foreseen"), [((0.25, 0.5, 0.75), True), ((0.1, 0.2, 0.8), False)])
+def test_what_is_unknown_is_solved_in_full(nothing, jump, foreseen):
+    """An estimate that is infinite, as outside of what a surrogate was trained on, is one that there is not.
+
+    What goes on as it did is foreseen, so that the cheap model is not even asked; a jump is not.
+    """
     full = cubic()
     model = adaptive(full, cheap("Linear"), tolerance=0.5, audit=0.0, stay=1)
-    model.cheap.uncertainty = lambda state, controls: {"Stress": np.where(np.abs(state["strain"]) > 0.5, nothing, 0.0)}
-    path = np.linspace(0, 1, 5)[:, None] * np.array([0.1, 0.4, 1.0])
+
+    def unsure(state, controls, dt=0.0):
+        strain = controls["Strain"] if dt else state["strain"]
+        return {"Stress": np.where(np.abs(strain) > 0.5, nothing, 0.0)}
+
+    model.cheap.uncertainty = unsure
+    path = np.array([0.0, *jump, 1.0])[:, None] * np.array([0.1, 0.3, 1.0])
     chosen, unknown = [], []
     for before, after, _ in driven(model, path):
         chosen.append(before["rows"]["chosen"].tolist())
         unknown.append(int(model.books.outcome(after).unknown))
-    assert chosen == [[True] * 3, [False] * 3, [False] * 3, [False, False, True]]
-    assert unknown == [0, 0, 1, 1]  # in the third window the cheap model was asked where it knows nothing
+    last = [False, False, True]
+    assert chosen == [[True] * 3, [False] * 3, last if foreseen else [False] * 3, last]
+    assert unknown == ([0, 0, 0, 0] if foreseen else [0, 0, 1, 1])  # the cheap model was asked where it knows nothing
     failed = [check.name for check in model.conclude(after) if not check.passed]
-    assert failed == ["answers without a bound"]
+    assert failed == ([] if foreseen else ["answers without a bound"])
     assert all(np.isfinite(values).all() for _, values in arrays(after) if values.dtype.kind == "f")
 
 
@@ -188,7 +219,7 @@ def test_the_whole_tolerance_is_that_of_the_sum():
     left = (strain[~chosen] ** 3).sum() / 30 / scale
     one_more = (np.sort(strain[chosen])[0] ** 3) / 30 / scale
     assert left <= ledger.MARGIN * 1e-2 < left + one_more
-    assert books(model, after, 3).relative == pytest.approx(left, rel=0.02)
+    assert books(model, after, 3).bound[0] / scale == pytest.approx(left, rel=0.02)
 
 
 class Two(Cubic):
@@ -400,9 +431,10 @@ def test_the_audit_of_the_model_is_that_of_rows_that_were_solved_over_the_step()
 def test_the_sample_stays_where_rows_have_a_memory_and_changes_where_not():
     for full, stand_in, same in ((bar(), "Elastic", True), (cubic(), "Silent", False)):
         model = adaptive(full, cheap(stand_in), audit=0.1)
-        drawn = [before["rows"]["audited"] for before, _, _ in driven(model, waves(0, n=100, size=0.01))]
-        assert all(sample.sum() == 10 for sample in drawn)
-        assert all((sample == drawn[0]).all() for sample in drawn) == same
+        _, *drawn = [before["rows"]["audited"] for before, _, _ in driven(model, waves(0, n=100, size=0.01))]
+        assert 5 <= np.mean([sample.sum() for sample in drawn]) <= 20
+        left = [(one & ~other).sum() for one, other in pairwise(drawn)]
+        assert (sum(left) == 0) == same
 
 
 def test_without_an_audit_nothing_is_claimed_of_the_true_error():
@@ -443,7 +475,7 @@ def test_the_report_tells_bound_error_and_costs():
     alone = told["seconds if all were solved in full, estimated [s]"]
     spent = sum(value for name, value in told.items() if name.startswith("seconds ") and "if" not in name)
     assert told["speed-up, estimated"] == pytest.approx(alone / spent)
-    low, high = told["95 % interval of the measured error of Stress"].removesuffix(" from 6 rows").split(" to ")
+    low, high = told["95 % interval of the measured error of Stress"].split(" from ")[0].split(" to ")
     assert 0 <= float(low) <= told["measured error of Stress"] <= float(high)
     # plastic flow has the slope E H / (E + H), and nothing is flatter
     assert told["least slope of Stress by Strain [Pa/(1)]"] == pytest.approx(1000 / 110, rel=1e-6)

@@ -194,3 +194,23 @@ def test_a_sample_has_its_share_and_a_few_at_least():
     assert lots.sample(draws, 0.0).sum() == 0
     assert seeds.keys(np.zeros((0, 2)), 1).shape == (0, 2)
     assert estimator.NONE < 0
+
+
+def test_rows_are_drawn_by_what_is_expected_of_them():
+    expected = np.zeros(1000)
+    expected[:20] = np.linspace(1, 2, 20)
+    p = lots.inclusion(expected, 0.02)
+    assert p.sum() == pytest.approx(20)
+    np.testing.assert_allclose(p[20:], lots.EVENLY * 0.02)  # nobody is left out
+    np.testing.assert_allclose(p[:20] - p[20], 20 * (1 - lots.EVENLY) * expected[:20] / expected.sum())
+    np.testing.assert_allclose(lots.inclusion(np.zeros(1000), 0.02), 0.02)
+    assert not lots.inclusion(expected, 0.0).any()
+
+
+def test_no_row_is_drawn_more_than_surely():
+    """What is more than sure goes to the others, so that the number stays."""
+    p = lots.inclusion(np.array([100.0, 10.0, *[0.1] * 98]), 0.1)
+    assert (p <= 1).all()
+    assert p[0] == 1.0
+    assert p.sum() == pytest.approx(10)
+    np.testing.assert_array_equal(lots.inclusion(np.array([1.0, 0.0]), 0.02), [1.0, 1.0])

@@ -69,7 +69,8 @@ class Adaptive(Around):
     """A cheap model and the full one.
 
     State: "model" and "cheap", the states of both; "path", what rows have to make up for, if the full model has a
-    memory; "step", the last step; "rows" and "run", the books (`bookkeeping`).
+    memory; "step", the last step, and the controls when its window had begun; "rows" and "run", the books
+    (`bookkeeping`).
     """
 
     name: ClassVar[str] = "adaptive"
@@ -88,8 +89,9 @@ class Adaptive(Around):
             raise CouplingError(
                 "adaptive: warm_up is at least 1 with a cheap model that says nothing of its error: that has to be seen"
             )
-        rules = _rules(settings, learned, cheap.sizes(self.cheap, self.names))
-        self.books = Books(self.names, rules, context, fresh=not self.history)
+        s, usual = settings, tuple(cheap.sizes(self.cheap, self.names).tolist())
+        given = s.tolerance, s.confidence, s.stay, s.release, s.audit, s.warm_up, s.memory
+        self.books = Books(self.names, Rules(*given, learned, not self.history, usual), context)
         self.tally = Tally(context)
         self._memo: tuple[State, State] | None = None
         context.remember("tally", self.tally)
@@ -104,7 +106,7 @@ class Adaptive(Around):
         result: dict[str, Any] = {"model": inner, "cheap": self.cheap.start(points, controls)}
         if self.history:
             result["path"] = replay.empty(driven)
-        result["step"] = {"controls": driven, "dt": np.zeros(n), "open": np.zeros(n, dtype=bool)}
+        result["step"] = {"controls": driven, "begun": driven, "dt": np.zeros(n), "open": np.zeros(n, dtype=bool)}
         if self._pair:
             shape = driven[self._pair[0]].shape
             result["slope"] = {"least": np.full(n, UNKNOWN), "response": np.zeros(shape), "known": np.zeros(n, bool)}
@@ -129,7 +131,8 @@ class Adaptive(Around):
         if path is not None:
             new["path"] = replay.cleared(path, rows)
         if dt > 0:
-            new["step"] = {"controls": driven, "dt": np.full(len(full), dt), "open": ~full}
+            begun = _group(state, "step")["begun"]
+            new["step"] = {"controls": driven, "begun": begun, "dt": np.full(len(full), dt), "open": ~full}
             sizes = np.stack([norm(told[name]) for name in self.names], axis=1)
             new["rows"] = self.books.noted(_group(state, "rows"), full, errors, sizes, stated)
             new |= self._slopes(state, driven, told, full)
@@ -206,9 +209,18 @@ class Adaptive(Around):
             new["cheap"] = self.cheap.plan(_group(state, "cheap"))
         if self.history:
             new["path"] = replay.fitted(self._recorded(state))
-            step = _group(state, "step")
-            new["step"] = {**step, "open": np.zeros_like(cast(Array, step["open"]))}
-        return {**new, **self.books.plan(new)}
+        new |= self.books.plan(new, self._foretold(new))
+        step = _group(state, "step")
+        new["step"] = {**step, "begun": step["controls"], "open": np.zeros_like(cast(Array, step["open"]))}
+        return new
+
+    def _foretold(self, state: State) -> Array | None:
+        """Return what the cheap model says of its errors (n, o) after a window in which all goes on as in the last."""
+        step = _group(state, "step")
+        begun, now = _group(step, "begun"), _group(step, "controls")
+        then = {name: 2 * cast(Array, now[name]) - cast(Array, begun[name]) for name in now}
+        dt = float(cast(Array, step["dt"]).max(initial=0))
+        return cheap.stated(self.cheap, _group(state, "cheap"), then, self.names, dt)
 
     def audit(self, before: State, after: State) -> list[Check]:
         """Return the checks of the full model for the rows that it has solved over this step and no other."""
@@ -279,13 +291,6 @@ def _has_history(settings: Adaptivity, plain: MicroModel) -> bool:
     if settings.history == "auto":
         return bool(getattr(plain, "history", True))
     return settings.history == "yes"
-
-
-def _rules(settings: Adaptivity, learned: bool, sizes: Array) -> Rules:
-    s = settings
-    return Rules(
-        s.tolerance, s.confidence, s.stay, s.release, s.audit, s.warm_up, s.memory, learned, tuple(sizes.tolist())
-    )
 
 
 def _arrays(values: Values) -> dict[str, Array]:

@@ -70,12 +70,10 @@ class Books:
     Parameters
     ----------
     names : the observables whose error counts.
-    fresh : whether each window has a sample of its own; else it is one for the whole run, because rows with a memory
-        would have to make up for all that they missed.
     """
 
-    def __init__(self, names: Sequence[str], rules: Rules, context: Context, fresh: bool) -> None:
-        self.names, self.rules, self.context, self.fresh = tuple(names), rules, context, fresh
+    def __init__(self, names: Sequence[str], rules: Rules, context: Context) -> None:
+        self.names, self.rules, self.context = tuple(names), rules, context
 
     def start(self, keys: NDArray[np.uint64], weight: Array, controls: Values) -> dict[str, Group]:
         """Return the books of n rows that are about to start."""
@@ -91,15 +89,16 @@ class Books:
             "seen": np.full((n, ledger.WINDOWS, o), NONE),
             "said": np.zeros((n, ledger.WINDOWS, o)),
             "stated": np.full((n, o), UNKNOWN),
-            "before": np.full((n, o), UNKNOWN),
             "chosen": np.ones(n, dtype=bool),
             "solved": np.zeros(n, dtype=bool),
             "audited": np.zeros(n, dtype=bool),
         }
         rows |= {name: np.zeros((n, o)) for name in ("error", "known-error", "size", "sampled", "told")}
-        rows |= {name: np.zeros(n, dtype=np.int64) for name in ("since", "samples", "windows", "switched")}
-        run: Group = {name: np.zeros(n) for name in ("window", "audits", "largest", "unknown")}
-        run |= {name: np.zeros((n, o)) for name in ("bound", "squares")}
+        rows["included"] = np.zeros(n)
+        rows |= {name: np.zeros(n, dtype=np.int64) for name in ("samples", "windows", "switched")}
+        rows["since"] = np.full(n, self.rules.stay)  # what is solved at the start need not stay so
+        run: Group = {name: np.zeros(n) for name in ("window", "audits", "unknown")}
+        run |= {name: np.zeros((n, o)) for name in ("bound", "largest", "squares")}
         return {"rows": rows, "run": run | {"factor": np.ones((n, o))}}
 
     def in_full(self, state: State) -> Mask:
@@ -115,20 +114,25 @@ class Books:
         """Return the books of the rows after a step: `errors` (m, o) of those in full, the rest is (n, ...) of all."""
         book = cast(Group, rows)
         error = np.zeros_like(book["error"])
-        error[full] = np.minimum(np.nan_to_num(errors, nan=UNKNOWN), UNKNOWN)
+        error[full] = _finite(errors)
         return {**self.stated(book, stated), "error": error, "size": np.maximum(book["size"], sizes), "solved": full}
 
     def stated(self, rows: State, stated: Array | None) -> Group:
         """Return the books with what the cheap model says of its errors (n, o), if it says anything."""
-        told = {} if stated is None else {"stated": np.minimum(np.nan_to_num(stated, nan=UNKNOWN), UNKNOWN)}
-        return {**cast(Group, rows), **told}
+        return {**cast(Group, rows), **({} if stated is None else {"stated": _finite(stated)})}
 
-    def plan(self, state: State) -> dict[str, Group]:
-        """Return the books for the window that begins; collective."""
+    def plan(self, state: State, foretold: Array | None) -> dict[str, Group]:
+        """Return the books for the window that begins; collective.
+
+        Parameters
+        ----------
+        foretold : (n, o) what the cheap model says of its errors at the end of it, if it says anything.
+        """
         book, run = dict(_group(state, "rows")), dict(_group(state, "run"))
         pending = _group(state, "path")["length"] if "path" in state else np.zeros(len(book["key"]))
         window = int(self._agreed(run["window"]))
-        columns, mine = self._everywhere(state, pending, window)
+        ahead = book["stated"] if foretold is None else np.maximum(_finite(foretold), book["stated"])
+        columns, mine = self._everywhere(state, {"pending": pending, "foretold": ahead}, window)
         if window:
             closed = ledger.close(columns, self._factor(run), self.rules)
             book, run = self._entered(book, run, closed, mine)
@@ -137,10 +141,10 @@ class Books:
         decision = ledger.decide(columns, self.rules, window + 1)
         kept = ("feature", "seen", "said", "known-place", "known-age", "known-error")
         book |= {name: columns[name][mine] for name in kept}
-        book |= {"chosen": decision.chosen[mine], "audited": decision.audited[mine], "since": decision.since[mine]}
+        book |= {name: getattr(decision, name)[mine] for name in ("chosen", "audited", "included", "since")}
         book["switched"] = book["switched"] + (book["chosen"] & ~_group(state, "rows")["chosen"])
         book["windows"] = book["windows"] + book["chosen"]
-        book |= {"before": book["stated"], "stated": decision.stated[mine]}
+        book["stated"] = decision.stated[mine]
         run |= {"window": run["window"] + 1, "factor": np.broadcast_to(decision.factor, run["factor"].shape).copy()}
         return {"rows": book, "run": run}
 
@@ -148,21 +152,21 @@ class Books:
         """Return what is known at the end of the run; collective."""
         book, run = dict(_group(state, "rows")), dict(_group(state, "run"))
         window = int(self._agreed(run["window"]))
-        columns, mine = self._everywhere(state, np.zeros(len(book["key"])), window)
+        columns, mine = self._everywhere(state, {}, window)
         if window:
             book, run = self._entered(book, run, ledger.close(columns, self._factor(run), self.rules), mine)
         more = {name: book[name] for name in ("samples", "sampled", "told", "windows", "switched")}
         everyone = _apart(self._gathered(_joined(more)), more)
-        audits = int(self._agreed(run["audits"]))
+        audits, scale = int(self._agreed(run["audits"])), ledger.scale(columns)
         drawn, bound = everyone["samples"] > 0, self._agreed(run["bound"])
         samples = zip(everyone["sampled"][drawn].T, everyone["told"][drawn].T, bound, strict=True)
         return Outcome(
             names=self.names,
-            scale=ledger.scale(columns, self.rules),
+            scale=scale,
             bound=bound / max(audits, 1),
             measured=tuple(Measured.of(*sample).over(max(audits, 1)) for sample in samples),
             audits=audits,
-            largest=float(self._agreed(run["largest"])),
+            largest=float((self._agreed(run["largest"]) / scale).max()),
             squares=self._agreed(run["squares"]),
             unknown=int(self._agreed(run["unknown"])),
             factor=self._factor(run),
@@ -177,20 +181,20 @@ class Books:
             book["told"] = book["told"] + closed.said[mine]
             book["samples"] = book["samples"] + closed.audited[mine]
             run |= {"audits": run["audits"] + 1, "bound": run["bound"] + closed.bound}
-        run["largest"] = np.maximum(run["largest"], closed.relative)
+        run["largest"] = np.maximum(run["largest"], closed.bound)
         run["squares"] = np.maximum(run["squares"], np.sqrt(closed.squares))
         run["unknown"] = run["unknown"] + closed.unknown.sum()
         return book, run
 
-    def _everywhere(self, state: State, pending: Array, window: int) -> tuple[dict[str, Array], slice]:
+    def _everywhere(self, state: State, more: Group, window: int) -> tuple[dict[str, Array], slice]:
         """Return the columns of all rows of all ranks, and which of them are those of this rank; collective."""
         book = _group(state, "rows")
         place, last = _flat(_group(_group(state, "step"), "controls")), book["feature"]
         mine = {name: values for name, values in book.items() if name not in ("key", "sampled", "samples", "told")}
         mine["feature"] = np.concatenate([place, place - last[:, : place.shape[1]]], axis=1)
-        mine |= {"pending": pending, "draw": lots.draw(book["key"], window if self.fresh else 0)}
+        mine |= {**more, "draw": lots.draw(book["key"], window if self.rules.fresh else 0)}
         rows = self.context.rows
-        own = slice(0, len(pending)) if rows is None else slice(rows.first, rows.first + rows.count)
+        own = slice(0, len(book["key"])) if rows is None else slice(rows.first, rows.first + rows.count)
         return _apart(self._gathered(_joined(mine)), mine), own
 
     def _gathered(self, columns: Array) -> Array:
@@ -219,6 +223,10 @@ def _flat(controls: Values) -> Array:
     """Return what drives the rows as one array (n, f)."""
     arrays = [np.asarray(values, dtype=np.float64) for values in controls.values()]
     return np.concatenate([array.reshape(len(array), math.prod(array.shape[1:])) for array in arrays], axis=1)
+
+
+def _finite(errors: Array) -> Array:
+    return np.asarray(np.minimum(np.nan_to_num(errors, nan=UNKNOWN, posinf=UNKNOWN), UNKNOWN))
 
 
 def _joined(columns: Mapping[str, Any]) -> Array:

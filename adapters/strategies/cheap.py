@@ -21,10 +21,10 @@ from scalebridge.strategies import CONCURRENT, OTHER_MODEL
 class Doubting(Protocol):
     """A model that says how wrong it may be."""
 
-    def uncertainty(self, state: State, controls: Values) -> dict[str, Array]:
-        """Return the estimated errors (n, ...) of the observables at the end of a step that led to `state`.
+    def uncertainty(self, state: State, controls: Values, dt: float = 0.0) -> dict[str, Array]:
+        """Return the estimated errors (n, ...) of the observables at the end of the step from `state` to `controls`.
 
-        Infinite where nothing is known of them.
+        With dt = 0 of the step that has led to `state`. Infinite where nothing is known of them.
         """
         ...
 
@@ -52,11 +52,13 @@ def build(given: Mapping[str, Mapping[str, Any]] | str, model: MicroModel, conte
     return registry.layer_of(name, settings, model, within)
 
 
-def stated(cheap: MicroModel, state: State, controls: Values, names: tuple[str, ...]) -> NDArray[np.float64] | None:
+def stated(
+    cheap: MicroModel, state: State, controls: Values, names: tuple[str, ...], dt: float = 0.0
+) -> NDArray[np.float64] | None:
     """Return what a model says of its errors (n, o), of tensors the norm; None if it says nothing."""
     if not isinstance(cheap, Doubting):
         return None
-    told = cheap.uncertainty(state, controls)
+    told = cheap.uncertainty(state, controls, dt)
     return np.stack([norm(told[name]) for name in names], axis=1)
 
 

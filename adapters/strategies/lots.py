@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from adapters import seeds
 
 LEAST = 5  # rows; fewer say too little
+EVENLY = 0.3  # of the rows are drawn whatever is expected of them
 
 
 def keys(points: ArrayLike, seed: int) -> NDArray[np.uint64]:
@@ -28,6 +29,34 @@ def draw(keys: NDArray[np.uint64], number: int) -> NDArray[np.float64]:
         z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         z ^= z >> np.uint64(31)
     return np.asarray((z >> np.uint64(11)) * 2.0**-53)
+
+
+def inclusion(expected: NDArray[np.float64], share: float) -> NDArray[np.float64]:
+    """Return the probabilities (n,) by which rows are drawn, each by itself: mostly in proportion to what is expected.
+
+    So few rows tell much of a sum to which few contribute (Poisson sampling: C.-E. Sarndal, B. Swensson & J. Wretman,
+    Model Assisted Survey Sampling, Springer 1992, section 3.5). A part is the same for all, as what is expected may be
+    wrong.
+
+    Parameters
+    ----------
+    expected : (n,) >= 0; a row for which it is zero is not drawn for that.
+    share : of the rows that are drawn, on average; a few at least.
+    """
+    n = len(expected)
+    if not share > 0:
+        return np.zeros(n)
+    number = min(max(math.ceil(share * n), LEAST), n)
+    size = np.full(n, 1 / n)
+    if (total := float(expected.sum())) > 0:
+        size = EVENLY / n + (1 - EVENLY) * expected / total
+    certain = np.zeros(n, dtype=bool)
+    while True:
+        rest = max(number - int(certain.sum()), 0)
+        probability = np.where(certain, 1.0, rest * size / max(float(size[~certain].sum()), 1e-300))
+        if (probability <= 1).all():
+            return probability
+        certain |= probability > 1
 
 
 def sample(draws: NDArray[np.float64], share: float) -> NDArray[np.bool_]:

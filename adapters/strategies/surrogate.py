@@ -74,11 +74,13 @@ class Surrogate(Around):
     def start(self, points: Array, controls: Values) -> State:
         """Return the state of n rows at rest, taken to the controls (n, ...) at the start."""
         n = len(points)
+        self._require_inside(controls)
         return self._after(self.law.at_rest(n), controls, 0.0, np.zeros(n))
 
     def solve(self, state: State, controls: Values, dt: float) -> tuple[State, dict[str, Array]]:
         """Advance by `dt` [s]; with dt = 0 show the state as it is."""
         if dt > 0:
+            self._require_inside(controls)
             memory, outside = cast(State, state["memory"]), cast(Array, state["outside"])
             state = self._after(memory, controls, dt, outside)
         return state, dict(cast(Mapping[str, Array], state["observed"]))
@@ -91,9 +93,8 @@ class Surrogate(Around):
         known, and it is infinite. With dt = 0 it is about the state as it is.
         """
         if dt > 0:
-            state = self._after(
-                cast(State, state["memory"]), controls, dt, np.zeros(len(next(iter(controls.values()))))
-            )
+            n = len(cast(Array, state["outside"]))
+            state = self._after(cast(State, state["memory"]), controls, dt, np.zeros(n))
         spread, activity = cast(Mapping[str, Array], state["spread"]), cast(Array, state["activity"])
         beyond = cast(Array, state["beyond"]) > 0
         found = {}
@@ -130,10 +131,13 @@ class Surrogate(Around):
     def _factors(self) -> dict[str, float]:
         return {name: c.factor(self.settings.confidence) for name, c in self.law.calibrations.items()}
 
-    def _after(self, memory: State, controls: Values, dt: float, outside: Array) -> State:
+    def _require_inside(self, controls: Values) -> None:
         beyond = self.law.outside(controls)
         if beyond.any() and self.settings.outside == "error":
             raise MicroError(np.flatnonzero(beyond), self._beyond(controls, beyond))
+
+    def _after(self, memory: State, controls: Values, dt: float, outside: Array) -> State:
+        beyond = self.law.outside(controls)
         answer = self.law.respond(cast(Mapping[str, Array], memory), controls, dt)
         counted = outside + (beyond if dt > 0 else 0)
         return {

@@ -1,11 +1,11 @@
 """How large is the error? A number that has been measured on paths which the law has not seen.
 
 The members of an ensemble disagree by a spread s; that says where the law is poor, not how poor. On held-out paths the
-error e = |observable - that of the full model| is known, and so the ratio e / (s + a floor) at every step; the floor is
-that of usual errors, times how active the law is (there are none where it is exact). Its quantile q
-makes q (s + a floor) an estimate that the error stays below with the confidence asked for: split conformal prediction (V.
-Vovk, A. Gammerman & G. Shafer, Algorithmic Learning in a Random World, 2005; J. Lei et al., J. Am. Stat. Assoc. 113,
-1094 (2018)). It holds for a step chosen at random on a path like those that were held out, whatever the law and however
+error e = |observable - that of the full model| is known, and so the ratio e / (s + a floor) at every step; the floor
+is that of usual errors, times how active the law is (there are none where it is exact). Its quantile q makes q (s + a
+floor) an estimate that the error stays below with the confidence asked for: split conformal prediction (V. Vovk, A.
+Gammerman & G. Shafer, Algorithmic Learning in a Random World, 2005; J. Lei et al., J. Am. Stat. Assoc. 113, 1094
+(2018)). It holds for a step chosen at random on a path like those that were held out, whatever the law and however
 wrong the spread; it is no bound, and nothing is known of other paths. Steps of one path are not independent, so it is
 the number of paths that counts: with n of them the share 1 - 1/(n + 1) is the most that can be stated.
 """

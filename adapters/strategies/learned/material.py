@@ -157,7 +157,7 @@ class Material:
         return found
 
     def activity(self, controls: Mapping[str, Any], observables: Mapping[str, Array]) -> Array:
-        """Return by how much flow has changed the stress, (n, ...), relative to what was usual in what was learned from.
+        """Return by how much flow has changed the stress, (n, ...), relative to what was usual when it was learned.
 
         Without a known stiffness that cannot be told, and it is 1.
         """
