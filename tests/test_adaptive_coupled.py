@@ -86,7 +86,7 @@ def test_most_rows_are_cheap_and_the_bound_is_kept(tmp_path):
     run(tmp_path / "whole", XML, {"Macro": macro, "Micro": bars})
     error = np.abs(strain(tmp_path) - strain(tmp_path / "whole")).max()
     report, asked, solved = told(tmp_path)
-    assert 0 < error < 1e-4  # the largest strain is 0.1
+    assert 0 < error < 1e-2 * 0.1  # the tolerance, of the largest strain
     assert solved < 0.6 * asked
     assert report["cheap evaluations"] == asked
     assert report["effectivity of the bound of Stress"] > 1.0
