@@ -95,14 +95,15 @@ def micro(case):
 
 
 def content(folder):
-    """Return all files of a run that have to be the same, by name.
+    """Return all files of a run, or of a participant of it, that have to be the same, by name.
 
     Who ends first leaves its part of the third last checkpoint, as there was no newer one yet that was whole.
     """
     skip = "progress", "output.log", "handout.json", "plan.json"
-    old = checkpoints.windows(folder / "checkpoints")[checkpoints.KEPT :]
     files = [p for p in sorted(folder.rglob("*")) if p.is_file() and not p.name.startswith(skip)]
-    files = [p for p in files if p.parent not in {folder / "checkpoints" / f"{window:06d}" for window in old}]
+    if (folder / "checkpoints").is_dir():
+        old = checkpoints.windows(folder / "checkpoints")[checkpoints.KEPT :]
+        files = [p for p in files if p.parent not in {folder / "checkpoints" / f"{window:06d}" for window in old}]
     return {str(p.relative_to(folder)): p.read_bytes() for p in files if "precice-run" not in p.parts}
 
 
