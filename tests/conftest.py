@@ -1,6 +1,8 @@
 """What all tests need of the process that they run in."""
 
+import os
 import signal
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +12,11 @@ from scalebridge.interruption import SIGNALS
 # A shell that starts the tests in the background has them ignore Ctrl-C, and so would all that they start; some of them
 # are about Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# The tests start some thousand processes. Where no bytecode may be kept, as in many containers, each of them compiles
+# all that it imports, and that is most of what it does.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 @pytest.fixture
