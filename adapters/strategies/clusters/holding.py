@@ -1,9 +1,10 @@
 """Slopes by which copies are corrected, held while a step is iterated.
 
 Where a response has kinks its slope jumps. A copy that is corrected by it would jump as well, and an iteration that
-waits for the last digits need not come to an end. So the slope of a representative is that of its first iterations,
-and held from then on: it is nearly that of the end of the step, and what is copied is as continuous as what
-representatives show. An iteration is one with other controls, so it does not matter in what parts a batch is solved.
+waits for the last digits need not come to an end. So the slope of a representative is renewed in its first iterations,
+until its controls hardly change any more, and then held: it is nearly that of the end of the step, and what is copied
+is as continuous as what representatives show. An iteration is one with other controls, so it does not matter in what
+parts a batch is solved.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ type Array = NDArray[np.float64]
 type Ids = NDArray[np.int64]
 type Step = tuple[int, int]
 
-RENEWED = 3  # iterations
+RENEWED = 3  # iterations at least
+LAST = 10  # and at most
+SETTLED = 1e-2  # controls that change by less, as a share of how different they are among points, hardly change
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,11 @@ class Held:
         """Return it after another look at representatives (r,)."""
         at = np.minimum(np.searchsorted(self.row, row), len(self.row) - 1)
         known = self.row[at] == row
-        iteration = np.where(known, self.iteration[at] + (self.controls[at] != controls).any(axis=1), 1)
-        new = (~known | ((iteration <= RENEWED) & (iteration > self.iteration[at])))[:, None]
+        change = np.abs(controls - self.controls[at])
+        iteration = np.where(known, self.iteration[at] + change.any(axis=1), 1)
+        moves = (change > SETTLED * np.ptp(controls, axis=0)).any(axis=1)
+        new = change.any(axis=1) & ((iteration <= RENEWED) | moves) & (iteration <= LAST)
+        new = (~known | new)[:, None]
         before, then = self.renewed
         return Held(row, controls, iteration, (np.where(new, controls, before[at]), np.where(new, seen, then[at])))
 

@@ -72,8 +72,9 @@ def estimate(shown: Shown, moved: Array, base: Ids, origin: Array, known: Known 
     for slope in known.slopes:
         tangents = slope(shown.origin + shown.held[1])
         earlier, own = slope(shown.origin), slope(origin)
-        kept = _kept(shown, slope, leaders)
-        differs = kept[which, None, None] * (own - earlier[base])
+        kept = _kept(shown, slope, leaders)[which]
+        differs = own - earlier[base]
+        differs *= np.minimum(kept, _allowed(tangents[base], differs))[:, None, None]
         result[:, slope.of] += np.einsum("lqm,lm->lq", tangents[base], moved[:, slope.by])
         result[:, slope.of] += np.einsum("lqm,lm->lq", differs, (controls[base] + moved)[:, slope.by])
         result[:, slope.place] = slope.shown(tangents[base] + differs) - origin[:, slope.place]
@@ -108,6 +109,20 @@ def _kept(shown: Shown, slope: Slope, leaders: Ids) -> Array:
     return np.clip(
         _ratio(np.einsum("lkq,lkq->l", off, foretold), np.einsum("lkq,lkq->l", foretold, foretold)), 0.0, 1.0
     )
+
+
+def _allowed(tangents: Array, differences: Array) -> Array:
+    """Return what share (l,) of differences can be added to tangents (l, q, m) that stay at least a fifth as stiff.
+
+    Where a tangent is no square matrix nothing tells what is stiff, and none is.
+    """
+    rows, columns = tangents.shape[1:]
+    if rows != columns:
+        return np.zeros(len(tangents))
+    size = np.abs(tangents).max(axis=(1, 2)) + np.abs(differences).max(axis=(1, 2))
+    some = _FLAT * np.where(size > 0, size, 1.0)[:, None, None] * np.eye(rows)  # beside what it cannot tell apart
+    least = np.linalg.eigvals(np.linalg.solve(tangents + some, differences)).real.min(axis=1)
+    return np.asarray(0.8 / np.maximum(-least, 0.8))
 
 
 def _ratio(one: Array, other: Array) -> Array:
