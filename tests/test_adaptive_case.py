@@ -77,6 +77,7 @@ def test_a_cheap_model_gets_its_class_and_all_its_settings(folder):
         ("[surrogate]", "['surrogate'] is no strategy; expected a strategy, as NAME or {NAME: {SETTING: VALUE}}"),
         ("{surrogate: {fil: x}}", ".surrogate.fil: no such setting.* Did you mean 'file'?"),
         ("{adaptive: {cheap: tabulatd}}", ".adaptive.cheap: no strategy 'tabulatd'.* Did you mean 'tabulated'?"),
+        ("concurrent", "'concurrent' is the model itself; expected another strategy, or a model"),
         ("surrogate", ".surrogate.file: there is no file 'surrogate.npz' in "),
         ("{model: {run: laws, settings: {cub: 1 Pa}}}", ".model.settings.cub: no such setting.* Did you mean 'cube'?"),
         ("{model: {run: cord}}", "'cord' is no micro model, so it cannot stand in for one"),
@@ -93,3 +94,25 @@ def test_what_is_wrong_with_it_is_told(folder, text, expected):
     found = told(folder, text)
     assert LINE in found
     assert all(part in found for part in expected.split(".*"))
+
+
+@pytest.mark.parametrize(
+    ("stack", "message"),
+    [
+        ("[surrogate, clustered]", "'surrogate' answers alone, so 'clustered' within it is never asked"),
+        ("[clustered, tabulated, tabulated]", "'tabulated' answers alone, so 'tabulated' within it is never asked"),
+        ("[{tabulated: {outside: model}}, clustered]", ""),
+        ("[clustered, surrogate, concurrent]", ""),
+    ],
+)
+def test_who_is_never_asked_is_no_part_of_a_stack(folder, stack, message):
+    for name in ("table.npz", "surrogate.npz"):
+        (folder / name).write_bytes(b"")
+    (folder / "case.yaml").write_text(CASE[: CASE.index("    strategy:")] + f"    strategy: {stack}\n")
+    case, found = cases.read(folder)
+    if not message:
+        assert inspect(case, "embedded", found).strategies["Micro"]
+        return
+    with pytest.raises(ConfigurationError, match=message) as caught:
+        inspect(case, "embedded", found)
+    assert "case.yaml:7: participants.Micro.strategy[" in str(caught.value)

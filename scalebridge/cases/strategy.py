@@ -26,6 +26,7 @@ from scalebridge.strategies import CONCURRENT, OTHER_MODEL, Strategy
 
 KEY = "strategy"
 FILE_RULE = "strategy-file"
+ANSWERING = ("tabulated", "surrogate")  # without the micro model, unless they are told to ask it outside of a box
 _FORM = "NAME, {NAME: {SETTING: VALUE}}, or a list of these, outermost first"
 
 
@@ -104,8 +105,22 @@ def resolve(
         for number, strategy in enumerate(participant.strategy):
             known = Known(description.strategies, answers or {})
             result += _resolved(participant, number, strategy, known, own)
+        _note_unasked(participant, result, own)
     findings.found += own.found
     return result
+
+
+def _note_unasked(participant: Participant, strategies: Sequence[Strategy], own: Findings) -> None:
+    """Note strategies within one that answers alone: nobody would ever ask them."""
+    for number, strategy in enumerate(strategies[:-1]):
+        ((name, values),) = strategy.items()
+        if name not in ANSWERING or values.get("outside") == "model":
+            continue
+        within = next(iter(strategies[number + 1]))
+        place = f"participants.{participant.name}.{KEY}[{number}]"
+        line = participant.lines.get(f"{KEY}[{number}]", participant.line)
+        own.add(line, place, f"'{name}' answers alone, so '{within}' within it is never asked", expected="it last")
+        return
 
 
 @dataclass(frozen=True)
@@ -136,6 +151,9 @@ def _checked(
     values = settings.check(schemas[name], given, own, key=f"{key}.{name}", lines=lines, line=line)
     for inner, within in _nested(schemas[name], values):
         place, where = f"{key}.{name}.{inner}", lines.get(inner, line)
+        if CONCURRENT in within:
+            own.add(where, place, f"'{CONCURRENT}' is the model itself", expected="another strategy, or a model")
+            continue
         look = _other if _is_other(within) else _checked
         lines_within = dict.fromkeys(next(iter(within.values())), where)
         values[inner] = look(within, known, own, place, where, lines_within) or within
