@@ -11,7 +11,7 @@ from pathlib import Path
 import fragile
 import numpy as np
 import pytest
-from coupled import ENGINE, environment, participant, run
+from coupled import ENGINE, ROOT, environment, participant, run
 from test_clustered import ALWAYS
 from test_coupling import xml
 from test_ensemble import batch
@@ -29,6 +29,7 @@ from scalebridge.strategies import FILE_NAME, Account
 
 COUNT = 12
 GROUPS = np.repeat([0.0, 0.4, 1.0], 4)  # the fourth to the ninth point are on both sides of the border of two ranks
+SLOPES = '["Liquid-Fraction-Slope = Liquid-Fraction / Temperature"]'
 PLACE = np.stack([np.arange(COUNT) * 0.1, np.zeros(COUNT)], axis=1)
 
 
@@ -81,7 +82,9 @@ def test_a_coupled_run_gives_the_concurrent_result_within_the_tolerance(tmp_path
     assert series[0].count("\n") == series[1].count("\n")
 
 
-@pytest.mark.parametrize(("history", "correct"), [("take-over", "linear"), ("replay", "none")])
+@pytest.mark.parametrize(
+    ("history", "correct"), [("take-over", "linear"), ("replay", "none"), ("each-window", "linear")]
+)
 def test_two_ranks_give_what_one_gives(tmp_path, history, correct):
     """The middle group lies on both sides of the border; its points have one representative, and are counted once."""
     strategy = [{"clustered": {**TWICE[0]["clustered"], "history": history, "correct": correct}}]
@@ -183,3 +186,33 @@ def test_rows_are_fetched_from_all_ranks():
     done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("fetched") == 3
+
+
+# With slopes -----------------------------------------------------------------------------------------------------
+
+
+def program(folder, name, strategy):
+    """Run a sixth of an hour of the tutorial; return how it ended and its summary."""
+    for file in ("phase-change.xml", "phase-change.scaling.xml"):
+        text = (ROOT / "precice-config" / file).read_text()
+        (folder / file).write_text(text.replace('<max-time value="3600" />', '<max-time value="600" />'))
+    command = [sys.executable, "-m", "scalebridge", "run", "phase-change", "--engine", ENGINE, "--plain"]
+    command += ["--variant", "lever-rule", "--out", str(folder / name), "--set", "Macro.settings.elements=100"]
+    command += ["--set", f"coupling={folder / 'phase-change.xml'}", "--set", "report=[]"]
+    command += ["--set", f"scaling={folder / 'phase-change.scaling.xml'}", "--set", f"Micro.strategy={strategy}"]
+    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=200)
+    return done, json.loads((folder / name / "summary.json").read_text())
+
+
+def test_phase_change_with_slopes_keeps_its_energy(tmp_path):
+    """To 1e-10, in as many iterations as without copies, give or take some; without slopes it does not."""
+    _, whole = program(tmp_path, "whole", "concurrent")
+    given = "{{clustered: {{when_it_pays: false, tolerance: [3 % of range]{}}}}}"
+    done, found = program(tmp_path, "slopes", given.format(f", slopes: {SLOPES}"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    iterations = [sum(one["participants"]["Macro"]["iterations"]) for one in (whole, found)]
+    assert iterations[1] <= 1.1 * iterations[0]
+    assert "passed  energy balance, worst window" in done.stdout
+    done, without = program(tmp_path, "none", given.format(""))
+    assert "FAILED  energy balance, worst window" in done.stdout
+    assert sum(without["participants"]["Macro"]["iterations"]) > iterations[1]

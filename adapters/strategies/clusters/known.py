@@ -72,21 +72,24 @@ def known(
     slopes = tuple(Slope(shown[one.name], shown[one.of], driven[one.by], one.factor) for one in declared)
     works = []
     for one in declared:
-        energies = [shown[name].start for name in seen if _is_energy(fields[name], fields[one.of], fields[one.by])]
+        others = seen.keys() - {one.name, one.of}
+        energies = [
+            shown[n].start for n in seen if n in others and _is_energy(fields[n], fields[one.of], fields[one.by])
+        ]
         if energies:
             works.append(Work(shown[one.of], driven[one.by], np.array(energies)))
     return Known(slopes, tuple(works))
 
 
 def _is_energy(field: Field, one: Field, other: Field) -> bool:
-    """Say whether a scalar has the unit of the product of two others of the same shape."""
-    if field.rank or one.rank != other.rank:
+    """Say whether a scalar has the unit of the product of two others of the same shape, and is not like one of them."""
+    if field.rank or one.rank != other.rank or field.unit == one.unit:
         return False
     try:
         converter(f"({one.unit})*({other.unit})", field.unit)
     except UnitError:
         return False
-    return field is not one
+    return True
 
 
 def _places(fields: Mapping[str, Array]) -> dict[str, slice]:

@@ -85,6 +85,9 @@ def estimate(shown: Shown, moved: Array, base: Ids, origin: Array, known: Known 
         done = work(shown.origin, shown.change, controls)
         dw, more = shown.apart(done, leaders), work(origin, result, controls[base] + moved) - done[base]
         share = _ratio(np.einsum("lk,lke->le", dw, dy[:, :, work.energies]), np.einsum("lk,lk->l", dw, dw)[:, None])
+        lonely = ~dw.any(axis=1)
+        alone, once = shown.change[leaders][:, work.energies], done[leaders, None]
+        share[lonely] = _ratio(alone * once, once**2)[lonely]  # who has no neighbours has its own share
         result[:, work.energies] += share[which] * more[:, None]
         dy[:, :, work.energies] -= share[:, None] * dw[:, :, None]
     for by, columns in _alike(wanted):
