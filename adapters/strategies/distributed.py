@@ -38,7 +38,7 @@ class DistributedSettings:
     """When rows move."""
 
     imbalance: float = setting(
-        0.05, "by how much of the mean the slowest rank may take longer until rows move", minimum=0
+        0.1, "by how much of the mean the slowest rank may take longer until rows move", minimum=0
     )
     recent: float = setting(0.5, "what the last step counts in the moving mean of what a row costs", above=0, maximum=1)
     when_it_pays: bool = setting(True, "whether rows stay where moving them takes longer than it spares, as measured")
