@@ -16,7 +16,7 @@ run: .venv/.installed-fem
 	.venv/bin/scalebridge run phase-change --engine $(ENGINE)
 
 test: lint
-	ENGINE=$(ENGINE) .venv/bin/python -m pytest --numprocesses 2 --dist loadfile -m "not long"
+	ENGINE=$(ENGINE) .venv/bin/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not long"
 
 test-long: lint
 	ENGINE=$(ENGINE) .venv/bin/python -m pytest -m long

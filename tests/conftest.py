@@ -26,3 +26,14 @@ def handlers() -> Iterator[None]:
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
+
+
+# Files that take longest, from the longest.
+LONGEST = ["tutorials", "heat", "clustered_runs", "run", "tabulated", "micro_manager", "dolfinx", "solid", "surrogate"]
+LONGEST += ["sweep", "spiking", "signals", "darcy", "restart", "guarded", "resume", "adaptive_coupled", "watch", "tvb"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with them: of two processes that share the files, none is left alone with a long one at the end."""
+    place = {f"test_{name}.py": number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.name, len(place)))

@@ -148,7 +148,8 @@ def run(
     deadline = time.monotonic() + limit
     try:
         while any(p.poll() is None for p in processes.values()) and time.monotonic() < deadline:
-            if any(p.poll() for p in processes.values()):
+            begun = all((folder / n / "progress.jsonl").exists() for n, p in processes.items() if p.poll() is None)
+            if begun and any(p.poll() for p in processes.values()):
                 deadline = min(deadline, time.monotonic() + 1.0)  # the others may wait for it
             time.sleep(0.01)
     finally:
