@@ -41,9 +41,9 @@ def installed() -> Mapping[str, str]:
     """Return the version of every installed distribution by its normalised name, such as 'mpi4py'."""
     found: dict[str, str] = {}
     for distribution in metadata.distributions(path=sys.path):
-        name = distribution.metadata["Name"]
-        if name:  # a broken installation has none
-            found.setdefault(_SEPARATORS.sub("-", name).lower(), distribution.version)
+        about = distribution.metadata  # read and parsed each time that it is asked for
+        if name := about["Name"]:  # a broken installation has none
+            found.setdefault(_SEPARATORS.sub("-", name).lower(), about["Version"])
     return MappingProxyType(dict(sorted(found.items())))
 
 
