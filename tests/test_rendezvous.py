@@ -21,7 +21,8 @@ def note(tmp_path):
 
     def accept():
         try:
-            listener.accept()[0].close()
+            with listener.accept()[0] as connection:
+                connection.recv(1024)  # who comes could not say its word to one that has gone
         except OSError:
             return  # closed below
 
