@@ -26,6 +26,7 @@ participants:
     ranks: 2
     environment: {LEVEL: 2}
 report: [report.py]
+quantities: [Left.total]
 variants:
   longer: {Left.settings.length: 1 m, Left.strategy: {adaptive: {tolerance: 1e-3}}}
 """
@@ -55,6 +56,7 @@ def test_everything(folder):
     assert (case.name, case.title, case.seed, case.label) == ("melt", "Melting", 7, "melt")
     assert case.coupling == folder / "coupling.xml"
     assert case.report == (folder / "report.py",)
+    assert case.quantities == ("Left.total",)
     assert (left.module, left.settings, left.strategy) == ("teller", {"length": "0.2 m"}, ())
     assert (left.lines["run"], left.lines["settings.length"]) == (7, 8)
     assert right.command == ("./solver", "--mesh", "a b")
@@ -111,6 +113,10 @@ def test_null_takes_a_key_away(folder):
         ("  Right:", "  checks:", "participants.checks: is no name for a participant"),
         ("[report.py]", "report.py", "report: 'report.py' is not a list"),
         ("[report.py]", "[reprt.py]", r"report\[0\]: there is no file 'reprt.py'.*Did you mean 'report.py'"),
+        ("[Left.total]", "Left.total", r"quantities: 'Left.total' is not a list; expected \[Macro.COLUMN, ...\], col"),
+        ("[Left.total]", "[total]", r"quantities\[0\]: 'total' is not PARTICIPANT.COLUMN; expected"),
+        ("[Left.total]", "[3]", r"quantities\[0\]: 3 is not PARTICIPANT.COLUMN"),
+        ("[Left.total]", "[Lef.total]", r"quantities\[0\]: no such participant; expected one of Left, Right. Did you"),
         ("{Left.settings.length: 1 m, Left.strategy: {adaptive: {tolerance: 1e-3}}}", "3", "variants.longer: is not a"),
         ("  longer:", "  a b:", "variants.a b: is no name for a variant"),
     ],
@@ -153,7 +159,7 @@ def test_mistakes_of_the_command_line(folder, override, message):
 
 def test_unknown_variant(folder):
     (found,) = mistakes(folder, GOOD, variant="loonger")
-    assert found == "case.yaml:15: variants: no variant 'loonger'; expected longer. Did you mean 'longer'?"
+    assert found == "case.yaml:16: variants: no variant 'loonger'; expected longer. Did you mean 'longer'?"
     (found,) = mistakes(folder, GOOD.partition("variants")[0], variant="longer")
     assert found == "case.yaml: variants: no variant 'longer'; expected none"
 

@@ -45,6 +45,31 @@ def test_a_failed_variant_does_not_spoil_the_table(compared):
     assert (folder / "runs/compare-decay").stat().st_mode & 0o777 == 0o700
 
 
+def test_what_the_case_is_computed_for_comes_first(compared):
+    folder, _ = compared
+    text = (folder / "runs/compare-decay/compare.md").read_text()
+    data = json.loads((folder / "runs/compare-decay/compare.json").read_text())
+    (heun,) = (d["relative"] for d in data["differences"]["heun"]["found"] if d["name"] == "Left: total")
+    assert data["errors"]["heun"] == {"Left.total": heun}
+    shown = cells(text, "Left.total")
+    assert shown[0] == "-"  # the reference
+    assert shown[1] == f"{heun:.2g}"
+    assert "- Left.nothing: is no column of series that two runs have" in text
+    assert text.index("## Error of what matters") < text.index("## Checks")
+
+
+def test_micro_solves_are_counted_where_strategies_are(tmp_path):
+    runs = [finished.run(tmp_path / name, series={"time": [1.0], "x": [1.0]}) for name in ("one", "other")]
+    summary = json.loads((runs[1] / "summary.json").read_text())
+    work = {"asked": 80, "solved": 20, "seconds": 1.0, "full": 1.0}
+    summary["strategies"] = {"Left": {"layers": [], "work": work}}
+    (runs[1] / "summary.json").write_text(json.dumps(summary))
+    text = Comparison("two", [Side.of(path, path.name) for path in runs]).markdown(tmp_path, drawn=False)
+    assert cells(text, "micro solves, asked") == ["", "80"]
+    assert cells(text, "micro solves, made") == ["", "20"]
+    assert "Error of what matters" not in text  # the case says nothing of it
+
+
 def test_differences_are_those_of_the_methods(compared):
     folder, _ = compared
     data = json.loads((folder / "runs/compare-decay/compare.json").read_text())
@@ -111,7 +136,7 @@ def contents(folder):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["decay", "--variants", "base,huen"], "case.yaml:7: variants: no variant 'huen'; expected"),
+        (["decay", "--variants", "base,huen"], "case.yaml:8: variants: no variant 'huen'; expected"),
         (
             ["decay", "--variants", "heun"],
             "--variants: 'heun' alone has nothing to be compared with; expected at least two",

@@ -10,6 +10,7 @@
       Micro: {run: participants.micro.brine, strategy: concurrent, on-failure: [retry, neighbours]}
       Other: {command: ./solver --fast, directory: other, environment: {LEVEL: 2}}
     report: [plot.py]
+    quantities: [Macro.heat-flux]
     variants:
       lever-rule: {Micro.run: participants.micro.lever_rule}
 
@@ -68,6 +69,7 @@ class Case:
     """A case as it will be run. Paths are absolute and exist; `lines` gives the line of each key of the file.
 
     `strict_convergence`: a time window that does not converge ends the run.
+    `quantities`: what the case is computed for, PARTICIPANT.COLUMN of series: in these variants are compared first.
     """
 
     name: str
@@ -83,6 +85,7 @@ class Case:
     overrides: tuple[str, ...]
     lines: dict[str, int]
     strict_convergence: bool = False
+    quantities: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path:

@@ -15,7 +15,18 @@ from scalebridge.cases.yamlfile import Node
 from scalebridge.findings import ConfigurationError, Finding, Findings
 from scalebridge.units import UnitError
 
-KEYS = ("case", "title", "coupling", "scaling", "seed", "strict-convergence", "participants", "report", "variants")
+KEYS = (
+    "case",
+    "title",
+    "coupling",
+    "scaling",
+    "seed",
+    "strict-convergence",
+    "participants",
+    "report",
+    "quantities",
+    "variants",
+)
 MODULE_KEYS = ("run", "settings", strategy.KEY, onfailure.KEY, "ranks", "environment", *starting.KEYS)
 COMMAND_KEYS = ("command", "directory", "ranks", "environment", *starting.KEYS)
 RESERVED = (
@@ -125,6 +136,7 @@ class CaseReader:
             overrides=arguments,
             lines=dict(root.keys),
             strict_convergence=self._flag(entries.get("strict-convergence"), "strict-convergence"),
+            quantities=self._quantities(entries.get("quantities"), [p.name for p in participants]),
         )
 
     # --- parts of the file ---------------------------------------------------------------------------------------
@@ -268,6 +280,25 @@ class CaseReader:
             return ()
         found = [self._file(item, f"report[{i}]", required_by=node.line) for i, item in enumerate(node.items)]
         return tuple(path for path in found if path is not None)
+
+    def _quantities(self, node: Node | None, names: Sequence[str]) -> tuple[str, ...]:
+        if node is None or node.value is None:
+            return ()
+        expected = "[Macro.COLUMN, ...], columns of series.csv of a participant"
+        if node.items is None:
+            self.findings.add(node.line, "quantities", f"{_shown(node)} is not a list", expected=expected)
+            return ()
+        found = []
+        for i, item in enumerate(node.items):
+            name, dot, column = item.value.partition(".") if isinstance(item.value, str) else ("", "", "")
+            if not (name and dot and column):
+                message = f"{_shown(item)} is not PARTICIPANT.COLUMN"
+                self.findings.add(item.line, f"quantities[{i}]", message, expected=expected)
+            elif name not in names:
+                self.findings.add(item.line, f"quantities[{i}]", "no such participant", got=name, candidates=names)
+            else:
+                found.append(f"{name}.{column}")
+        return tuple(found)
 
     # --- kinds of values -----------------------------------------------------------------------------------------
 

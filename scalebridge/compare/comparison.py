@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -20,6 +21,9 @@ _FORMAT = 1
 _COSTS = {
     "wall time [s]": "wall",
     "processor time [s]": "cpu",
+    "solving [s]": "solving",
+    "micro solves, asked": "asked",
+    "micro solves, made": "solved",
     "memory [MB]": "memory",
     "iterations": "iterations",
     "time windows": "windows",
@@ -68,6 +72,20 @@ class Comparison:
         return {other.label: difference.between(first, other) for other in others}
 
     @property
+    def quantities(self) -> list[str]:
+        """What the case is computed for, by the first run."""
+        return next((s.results.quantities for s in self.with_results if s.results), [])
+
+    @cached_property
+    def errors(self) -> dict[str, dict[str, float]]:
+        """Of every other run and quantity of the case, the largest difference in time over the largest value."""
+        wanted = {quantity.replace(".", ": ", 1): quantity for quantity in self.quantities}
+        return {
+            label: {wanted[d.name]: d.relative for d in entry.found if d.name in wanted}
+            for label, entry in self.differences.items()
+        }
+
+    @property
     def in_common(self) -> bool:
         """Whether at least two of the runs have a check, a series or a field in common."""
         names = [name for s in self.with_results if s.results for name in s.results.checks]
@@ -76,7 +94,8 @@ class Comparison:
     def write(self, folder: Path) -> str:
         """Write compare.md, compare.json and compare.png; return the text of the first."""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        drawn = picture.draw(folder / "compare.png", self.title, [s.results for s in self.with_results if s.results])
+        runs = [s.results for s in self.with_results if s.results]
+        drawn = picture.draw(folder / "compare.png", self.title, runs, self.errors)
         text = self.markdown(folder, drawn=drawn)
         (folder / "compare.md").write_text(text, encoding="utf-8")
         (folder / FILE_NAME).write_text(json.dumps(self.to_json(folder), indent=2) + "\n", encoding="utf-8")
@@ -86,7 +105,7 @@ class Comparison:
         """Return everything as Markdown, with links as seen from `folder`."""
         lines = [f"# {self.title}", "", *self._costs()]
         lines += [f"- {s.label}: {s.reason}" for s in self.sides if s.reason]
-        lines += ["", "## Checks", "", *self._checks()]
+        lines += [*self._errors(), "", "## Checks", "", *self._checks()]
         lines += [line for label in self.differences for line in self._differences(label)]
         if not self.in_common:
             lines += ["", "These runs have nothing in common: no check, series or field of one name, times and points."]
@@ -118,6 +137,10 @@ class Comparison:
             "runs": runs,
             "reference": reference,
             "in_common": self.in_common,
+            "errors": {
+                label: {name: e if math.isfinite(e) else str(e) for name, e in errors.items()}
+                for label, errors in self.errors.items()
+            },
             "differences": different,
         }
 
@@ -129,6 +152,25 @@ class Comparison:
             if any(v is not None for v in values):
                 rows.append([name, *(markdown.size(v) if key == "memory" else markdown.number(v, 4) for v in values)])
         return markdown.table(["", *labels], rows)
+
+    def _errors(self) -> list[str]:
+        """Return by how much the quantities of the case are off, beside each other."""
+        if not self.quantities or len(self.with_results) < 2:
+            return []
+        reference = self.with_results[0].label
+        lines = ["", "## Error of what matters", ""]
+        lines += [f"Largest difference from {reference} in time, over the largest value.", ""]
+        rows = []
+        for name in self.quantities:
+            values = [self.errors.get(s.label, {}).get(name) for s in self.sides]
+            shown = ["-" if s.label == reference else _rounded(v) for s, v in zip(self.sides, values, strict=True)]
+            rows.append([name, *shown])
+        lines += markdown.table(["", *(s.label for s in self.sides)], rows)
+        there = {name for errors in self.errors.values() for name in errors}
+        missing = [
+            f"- {name}: is no column of series that two runs have" for name in self.quantities if name not in there
+        ]
+        return [*lines, *([""] if missing else []), *missing]
 
     def _checks(self) -> list[str]:
         found = [s.results.checks if s.results else {} for s in self.sides]
@@ -164,6 +206,10 @@ class Comparison:
             lines.append("No series or field of one name, at the same points and times, is in both.")
         lines += ["", *notes] if notes else []
         return lines
+
+
+def _rounded(value: float | None) -> str:
+    return "" if value is None else "0" if value == 0 else f"{value:.2g}"
 
 
 def _short(side: Side) -> str:

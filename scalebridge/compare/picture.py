@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,13 @@ COLUMNS = 3
 _MOST_LABEL = 24
 
 
-def draw(path: Path, title: str, runs: Sequence[Results]) -> bool:
-    """Draw the series that at least two runs have, and the costs of all. Return whether there was something to draw."""
+def draw(path: Path, title: str, runs: Sequence[Results], errors: Mapping[str, Mapping[str, float]]) -> bool:
+    """Draw the series that at least two runs have, and the costs of all. Return whether there was something to draw.
+
+    Parameters
+    ----------
+    errors : of runs by label, relative errors of the quantities of the case by name; they are drawn over the cost.
+    """
     if len(runs) < 2:
         return False
     import matplotlib as mpl
@@ -25,7 +30,8 @@ def draw(path: Path, title: str, runs: Sequence[Results]) -> bool:
     from matplotlib.figure import Figure
 
     series = _series(runs)
-    panels = len(series) + 2
+    shown = any(errors.values())
+    panels = len(series) + 2 + shown
     columns = min(COLUMNS, panels)
     rows = -(-panels // columns)
     with mpl.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
@@ -35,8 +41,11 @@ def draw(path: Path, title: str, runs: Sequence[Results]) -> bool:
         figure.suptitle(title, x=0.01, ha="left", fontweight="bold")
         for each, (name, lines) in zip(axes, series.items(), strict=False):
             _overlay(each, name, lines, runs)
-        _bars(axes[panels - 2], "wall time [s]", runs, [run.cost.wall for run in runs])
-        _bars(axes[panels - 1], "iterations", runs, [run.cost.iterations for run in runs])
+        bars = axes[len(series) :]
+        _bars(bars[0], "wall time [s]", runs, [run.cost.wall for run in runs])
+        _bars(bars[1], "iterations", runs, [run.cost.iterations for run in runs])
+        if shown:
+            _error_over_cost(bars[2], runs, errors)
         for each in axes[panels:]:
             each.set_axis_off()
         figure.savefig(path, dpi=110)
@@ -73,6 +82,36 @@ def _bars(axes: Any, name: str, runs: Sequence[Results], values: Sequence[float 
     axes.set(title=name, yticks=list(places), xlim=(0, 1.25 * max(known) or 1.0))
     axes.set_yticklabels([_label(run.label) for run in runs])
     axes.invert_yaxis()
+
+
+def _error_over_cost(axes: Any, runs: Sequence[Results], errors: Mapping[str, Mapping[str, float]]) -> None:
+    """Draw the errors of each run over what solving took; a run without any, such as the first, as a line."""
+    markers = ["o", "s", "^", "D", "v"]
+    names = list(dict.fromkeys(name for own in errors.values() for name in own))
+    drawn = False
+    for i, run in enumerate(runs):
+        seconds, own = run.cost.solving, errors.get(run.label, {})
+        if not seconds:
+            continue
+        points = [(n, e) for n, e in own.items() if e > 0 and np.isfinite(e)]
+        for name, error in points:
+            axes.plot(seconds, error, markers[names.index(name) % len(markers)], color=f"C{i % 10}")
+        if points:
+            at = max(error for _, error in points)
+            axes.annotate(_label(run.label), (seconds, at), (0, 5), textcoords="offset points", ha="center", fontsize=8)
+            drawn = True
+        else:
+            axes.axvline(seconds, color=f"C{i % 10}", linestyle=":", linewidth=1)
+            axes.text(
+                seconds, 0.98, f" {_label(run.label)}", transform=axes.get_xaxis_transform(), va="top", fontsize=8
+            )
+    for name in names:
+        axes.plot([], [], markers[names.index(name) % len(markers)], color="0.4", label=name)
+    if drawn:
+        axes.set(xscale="log", yscale="log")
+        axes.margins(0.2)
+    axes.set(title="error of what matters", xlabel="solving [s]", ylabel="relative to the largest value")
+    axes.legend(frameon=False, fontsize="small")
 
 
 def _label(text: str) -> str:

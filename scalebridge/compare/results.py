@@ -46,14 +46,21 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a run took: wall and processor seconds, memory [bytes], iterations and time windows; None if unknown."""
+    """What a run took; None if unknown.
+
+    Wall and processor seconds, those in which participants were solving, memory [bytes], iterations and time windows;
+    `asked` and `solved` micro simulations times steps, where there are strategies.
+    """
 
     wall: float | None
     cpu: float | None
+    solving: float | None
     memory: int | None
     iterations: int | None
     windows: int | None
     not_converged: int | None
+    asked: int | None
+    solved: int | None
 
 
 class Results:
@@ -96,6 +103,11 @@ class Results:
         found: dict[str, dict[str, Any]] = self.summary["participants"]
         return found
 
+    @property
+    def quantities(self) -> list[str]:
+        """What the case is computed for, PARTICIPANT.COLUMN."""
+        return list(self.record["case"].get("quantities", ()))
+
     @cached_property
     def checks(self) -> dict[str, Check]:
         """The checks by name, with who made them."""
@@ -105,16 +117,20 @@ class Results:
     def cost(self) -> Cost:
         """What it took. Of memory the sum of the peaks, of iterations those of the participant with the most."""
         entries = [e for e in self.participants.values() if "wall" in e]
+        works = [account["work"] for account in self.summary.get("strategies", {}).values()]
         counts = max((e["iterations"] for e in entries if "iterations" in e), key=sum, default=None)
         return Cost(
             wall=self.summary["wall"],
             cpu=sum(e["cpu"] for e in entries) if entries else None,
+            solving=sum(e.get("solving", 0.0) for e in entries) if entries else None,
             memory=sum(e["memory"] for e in entries) if entries else None,
             iterations=None if counts is None else sum(counts),
             windows=None if counts is None else len(counts),
             not_converged=max(
                 (e["windows_not_converged"] for e in entries if "windows_not_converged" in e), default=None
             ),
+            asked=sum(work["asked"] for work in works) if works else None,
+            solved=sum(work["solved"] for work in works) if works else None,
         )
 
     @cached_property
