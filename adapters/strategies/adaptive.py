@@ -222,6 +222,14 @@ class Adaptive(Around):
         dt = float(cast(Array, step["dt"]).max(initial=0))
         return cheap.stated(self.cheap, _group(state, "cheap"), then, self.names, dt)
 
+    def snapshot(self, state: State) -> dict[str, Array]:
+        """Return the pictures of the full model (n, *cells[, ...]); NaN in rows that it has not just solved."""
+        shown = {name: np.array(values, dtype=np.float64) for name, values in super().snapshot(state).items()}
+        stale = cast(Array, _group(state, "step")["open"])
+        for values in shown.values():
+            values[stale] = np.nan
+        return shown
+
     def audit(self, before: State, after: State) -> list[Check]:
         """Return the checks of the full model for the rows that it has solved over this step and no other."""
         solved = self.books.solved(after)

@@ -38,9 +38,11 @@ def main(run):
     plate = energies.Plate(run, shots[0]["points"], peak)
     figure = plt.figure(figsize=(12, 10.2), layout="constrained")
     upper, lower = figure.subfigures(2, 1, height_ratios=[1.6, 1])
-    left, right = upper.subfigures(1, 2, width_ratios=[1.5, 1])
+    left = upper
+    if len(energies.pictured(shots[peak + 1], shots[-1])) >= 3:
+        left, right = upper.subfigures(1, 2, width_ratios=[1.5, 1])
+        draw_cells(right, shots[peak + 1], shots[-1], rows[peak])
     draw_plate(left, macro, plate, shots[peak + 1], rows[peak])
-    draw_cells(right, shots[peak + 1], shots[-1], rows[peak])
     if energies.complete(shots) and micro["dimensions"] == 2:
         left, right = lower.subfigures(1, 2, width_ratios=[1, 1.3])
         draw_energy(right, micro, plate, rows, shots)
@@ -62,7 +64,8 @@ def draw_plate(figure, macro, plate, shot, row):
     at = np.empty_like(shot["points"][:, :2])
     at[plate.rows] = np.einsum("qa,maj->mqj", energies.shapes(energies.CORNERS), nodes)
     half = 0.031e3 * macro["length"]
-    for volume in spread(shot["points"][shot["volumes"]], CELLS):
+    known = energies.pictured(shot)
+    for volume in known[spread(shot["points"][shot["volumes"][known]], CELLS)]:
         x, y = at[shot["volumes"][volume]]
         axes.imshow(cell(shot, volume), extent=(x - half, x + half, y - half, y + half), origin="lower", zorder=3)
         axes.add_patch(Rectangle((x - half, y - half), 2 * half, 2 * half, fill=False, linewidth=0.6, zorder=4))
@@ -103,11 +106,13 @@ def cell(shot, volume, name="plastic-strain", colours=FLOW, norm=None):
 
 def strains(shot):
     """Return how colours tell plastic strain: the same in all pictures of a snapshot."""
-    return Normalize(0, np.quantile(shot["fields/plastic-strain"], 0.99))
+    return Normalize(0, np.nanquantile(shot["fields/plastic-strain"], 0.99))
 
 
 def spread(points, most):
     """Return which of the points (n, dim) to draw: each as far as can be from those before."""
+    if not len(points):
+        return []
     chosen = [int(np.linalg.norm(points, axis=1).argmin())]
     while len(chosen) < min(most, len(points)):
         apart = np.linalg.norm(points[:, None] - points[chosen], axis=-1).min(axis=1)
@@ -117,9 +122,9 @@ def spread(points, most):
 
 def draw_cells(figure, peak, end, row):
     """Draw three cells: where most, half of that, and least is dissipated; under load, and the stress that is left."""
-    volumes = end["volumes"]
-    dissipated = peak["Dissipation"][volumes]
-    chosen = [int(np.abs(dissipated - share * dissipated.max()).argmin()) for share in (1, 0.3, 0.0)]
+    volumes, known = end["volumes"], energies.pictured(peak, end)
+    dissipated = peak["Dissipation"][volumes[known]]
+    chosen = [known[np.abs(dissipated - share * dissipated.max()).argmin()] for share in (1, 0.3, 0.0)]
     loaded = f"under {row['load'] / 1e6:.3g} MPa"
     stress = Normalize(0, np.quantile(end["fields/von-mises-stress"][chosen], 0.995))
     panels = figure.subplots(3, 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,15 @@ class Sampled:
     values: Values
     dt: Array
     lost: Mapping[int, str]
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the values: what they are, wherever they come from."""
+        digest = hashlib.sha256()
+        for name in sorted(self.values):
+            digest.update(name.encode())
+            digest.update(np.ascontiguousarray(self.values[name]).tobytes())
+        return digest.hexdigest()
 
 
 def solve(model: MicroModel, controls: Values, dt: Array, points: Array) -> tuple[Values, dict[int, str]]:

@@ -97,9 +97,10 @@ def train(
     """
     about = provenance.of(model)
     sampling = {"model": about["hash"], "box": box.tolist(), "paths": wanted.paths, "steps": wanted.steps}
-    sampling |= {"dt": wanted.dt, "seed": wanted.seed, "runs": [str(run) for run, _ in runs]}
-    store = Store(work, sampling)
     found = [recorded.load(run, name, model, wanted.paths) for run, name in runs]
+    names = [{"name": run.resolve().name, "sha256": one.hash} for (run, _), one in zip(runs, found, strict=True)]
+    sampling |= {"dt": wanted.dt, "seed": wanted.seed, "runs": names}
+    store = Store(work, sampling)
     if found:
         x = np.concatenate([space.vector(one.values).reshape(-1, box.shape[1]) for one in found])
         box = np.stack([x.min(axis=0), x.max(axis=0)])
