@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 ENGINE = os.environ.get("ENGINE", "embedded")
-SMALL = ["Macro.settings.elements=40", "Micro.settings.cells=16"]
+SMALL = ["Macro.settings.elements=40", "Micro.settings.cells=12"]
 
 
 def run(case, folder, *, variant=None, overrides=()):
