@@ -65,6 +65,10 @@ class Alone:
     def model(self) -> MicroModel:
         """The model with its maps. Raises ConfigurationError."""
         plain: MicroModel = self.kind(self.settings, self.handout.seed)
+        return self.scaled(plain)
+
+    def scaled(self, plain: MicroModel) -> MicroModel:
+        """Return any micro model with the maps of the case. Raises ConfigurationError."""
         return plain if self.scaling is None else ScaledModel(plain, self.scaling, self.handout.seed)
 
     @property

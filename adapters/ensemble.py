@@ -179,6 +179,7 @@ class Ensemble:
             folder=case.folder,
             output=case.output,
             rows=self.rows,
+            dimensions=self.mesh.points.shape[1],
             explicit=self.coupling.wiring.explicit,
             windows=self.coupling.windows,
             end=self.coupling.end if math.isfinite(self.coupling.end) else None,

@@ -161,6 +161,19 @@ class _Judge:
         pass
 
 
+class _Build:
+    """Builds no strategies: the cases here have none, and what they are mutated to is none either."""
+
+    def __init__(self, module: str, environment: object, folder: Path) -> None:
+        pass
+
+    def __call__(self, handout: object, model: str) -> list[dict]:
+        return []
+
+    def cancel(self) -> None:
+        pass
+
+
 def torture(count: int, seed: int = 0, folder: Path | None = None) -> Report:
     """Check `count` broken configurations and report; they are written in `folder`, or among temporary files."""
     report, chance = Report(), random.Random(seed)
@@ -261,7 +274,7 @@ def _checker(file: Path) -> Check:
             case, found = reader.read(file)
             if case is None:
                 return tuple(reader.placed(found))
-            return inspection.inspect(case, "embedded", found, ask=_Ask, judge=_Judge).findings
+            return inspection.inspect(case, "embedded", found, ask=_Ask, judge=_Judge, build=_Build).findings
         except ConfigurationError as error:
             return error.findings
 

@@ -583,8 +583,8 @@ def test_counts_go_on_after_a_restart():
             {"observables": ["Stres"]},
             "observables: there is no observable 'Stres'; expected Stress. Did you mean 'Stress'?",
         ),
-        ({"drive": "Strain"}, "drive, response: a bound on the error of what drives needs both"),
-        ({"stability": 1.0}, "drive, response: a bound on the error of what drives needs both"),
+        ({"drive": "Strain"}, "drive: a bound on the error of what drives needs both, drive and response"),
+        ({"stability": 1.0}, "stability: a bound on the error of what drives needs both, drive and response"),
         ({"drive": "X", "response": "Stress"}, "drive: there is no control 'X'; expected Strain"),
         ({"drive": "Strain", "response": "X"}, "response: there is no observable 'X'; expected one of Flux, Stress"),
         (
@@ -595,13 +595,13 @@ def test_counts_go_on_after_a_restart():
             {"drive": "Strain", "response": "Stress", "observables": ["Flux"]},
             "response: the error of Stress has to count: name it among the observables",
         ),
-        ({"cheap": cheap("Silent"), "warm_up": 0}, "warm_up is at least 1 with a cheap model that says nothing"),
+        ({"cheap": cheap("Silent"), "warm_up": 0}, "warm_up: 0 is too few with a cheap model that says nothing of its error"),
         ({"cheap": "concurrent"}, "cheap: the model itself is not cheap; name another strategy, or a model"),
         ({"cheap": "surogate"}, "no strategy 'surogate'; expected .*Did you mean 'surrogate'?"),
         ({"cheap": cheap("Elastic")}, None),
         (
             {"cheap": {"model": {"run": "laws", "model": "Nothing", "settings": {}}}},
-            "adaptive: cheap: model: 'laws' has no class 'Nothing'",
+            "adaptive: cheap.model: 'laws' has no class 'Nothing'",
         ),
     ],
 )
@@ -622,7 +622,7 @@ def test_a_cheap_model_with_other_fields_is_refused():
     full = cubic()
     full.observables = {"Stress": Field("kPa")}
     with pytest.raises(
-        CouplingError, match=r"adaptive: cheap: model: the observables of 'laws' are Stress, which does"
+        CouplingError, match=r"adaptive: cheap.model: the observables of 'laws' are Stress, which does"
     ):
         adaptive(full, cheap("Linear"))
 

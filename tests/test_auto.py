@@ -20,8 +20,8 @@ from adapters.micro import innermost
 from adapters.ranks import Rows
 from adapters.strategies import registry
 from adapters.strategies.auto import CHOICES, Auto, AutoSettings
-from adapters.strategies.box import BoxError
 from adapters.strategies.protocol import Around, Context
+from adapters.strategies.refusal import SettingError
 from adapters.strategies.stack import Stack
 from adapters.wiring import CouplingError
 from scalebridge import checkpoints, treefile
@@ -202,20 +202,18 @@ def test_the_box_of_a_recorded_run(tmp_path):
         np.savez(file, **kept)
     told = auto(1e-5, tmp_path, box=[], recorded="run", time=0.0).start(POINTS, CONTROLS)
     assert told["choice"].tolist() == [0, 0, 0]
-    with pytest.raises(BoxError, match="has no snapshots of Strain: it is no run, or one of another case"):
+    with pytest.raises(SettingError, match=r"auto: recorded: .*nowhere: has no snapshots of Strain: it is no run, or"):
         auto(1e-5, tmp_path, box=[], recorded="nowhere").start(POINTS, CONTROLS)
 
 
 def test_without_a_box_there_is_no_diagnosis():
-    with pytest.raises(
-        CouplingError, match=r"strategy auto: which controls will the micro simulations meet\? Say box:"
-    ):
+    with pytest.raises(CouplingError, match=r"auto: box: which controls will the micro simulations meet\? Say box:"):
         auto(1.0, box=[])
 
 
 def test_without_an_end_of_the_run_the_time_has_to_be_said():
     made = Stack([{"auto": {"box": ["Strain=0.01"]}}], Solid(Settings()), Context())
-    with pytest.raises(CouplingError, match="nobody knows how fast the controls change"):
+    with pytest.raises(CouplingError, match="auto: time: nobody knows how fast the controls change"):
         made.start(POINTS, CONTROLS)
 
 

@@ -168,7 +168,7 @@ def test_settings_that_were_others_are_named_with_both(folder):
     told = refused(folder, Bars(TwoBars(modulus=210e9)))
     file = folder / "surrogate.npz"
     assert told == (
-        f"surrogate: {file} does not fit the case: modulus was 200000000000.0, the case has 210000000000.0. "
+        f"surrogate: file: {file} does not fit the case: modulus was 200000000000.0, the case has 210000000000.0. "
         "Train it again with: scalebridge train CASE"
     )
 

@@ -181,7 +181,7 @@ def test_a_table_of_another_model_is_refused(tmp_path, curved):
     with pytest.raises(CouplingError) as raised:
         tabulated(tmp_path, solid(curve=2.0), curved)
     assert str(raised.value) == (
-        f"tabulated: {tmp_path / 'table.npz'} does not fit the case: curve was 1.0, the case has 2.0. "
+        f"tabulated: file: {tmp_path / 'table.npz'} does not fit the case: curve was 1.0, the case has 2.0. "
         "Make it again with: scalebridge tabulate CASE"
     )
     with pytest.raises(CouplingError, match="observable Stress of the file is none of the case, which has liquid-ind"):

@@ -27,10 +27,10 @@ from adapters.strategies.estimator import UNKNOWN, monotonicity
 from adapters.strategies.ledger import Rules
 from adapters.strategies.lots import keys
 from adapters.strategies.protocol import Around, Context, Planning, Report, Strategy, of_rows, taken
+from adapters.strategies.refusal import SettingError, collecting, refusal
 from adapters.strategies.tally import Tally
-from adapters.wiring import CouplingError
 from scalebridge.checks import Check
-from scalebridge.findings import nearest, one_of
+from scalebridge.findings import Finding
 from scalebridge.settings import setting
 from scalebridge.strategies import Strategy as Given
 
@@ -80,15 +80,23 @@ class Adaptive(Around):
     def __init__(self, model: MicroModel, settings: Adaptivity, context: Context) -> None:
         super().__init__(model, context)
         self.settings = settings
-        self.names = _counted(settings, model)
-        self._pair = _pair(settings, model)
-        self.cheap = cheap.build(settings.cheap, model, context)
+        wrong = list[Finding]()
+        with collecting(wrong):
+            self.names = _counted(settings, model)
+        with collecting(wrong):
+            self._pair = _pair(settings, model)
+        with collecting(wrong):
+            if settings.weights:
+                weights.read(context.file(settings.weights), context.dimensions)
+        with collecting(wrong):
+            self.cheap = cheap.build(settings.cheap, model, context)
+        if wrong:
+            raise SettingError(wrong)
         self.history = _has_history(settings, context.plain or innermost(model))
         learned = not isinstance(self.cheap, cheap.Doubting)
         if learned and not settings.warm_up:
-            raise CouplingError(
-                "adaptive: warm_up is at least 1 with a cheap model that says nothing of its error: that has to be seen"
-            )
+            told = "0 is too few with a cheap model that says nothing of its error: that has to be seen"
+            raise refusal("adaptive", "warm_up", told, expected="1 or more")
         s, usual = settings, tuple(cheap.sizes(self.cheap, self.names).tolist())
         given = s.tolerance, s.confidence, s.stay, s.release, s.audit, s.warm_up, s.memory
         self.books = Books(self.names, Rules(*given, learned, not self.history, usual), context)
@@ -264,8 +272,12 @@ class Adaptive(Around):
 
 def _counted(settings: Adaptivity, model: MicroModel) -> tuple[str, ...]:
     """Return the observables whose error counts."""
+    wrong = list[Finding]()
     for name in settings.observables:
-        _require(name, model.observables, "observables: there is no observable")
+        with collecting(wrong):
+            _require("observables", name, model.observables, "observable")
+    if wrong:
+        raise SettingError(wrong)
     return tuple(settings.observables) or tuple(model.observables)
 
 
@@ -275,24 +287,23 @@ def _pair(settings: Adaptivity, model: MicroModel) -> tuple[str, ...]:
     if not (drive or response or settings.stability):
         return ()
     if not (drive and response):
-        raise CouplingError("adaptive: drive, response: a bound on the error of what drives needs both")
-    _require(drive, model.controls, "drive: there is no control")
-    _require(response, model.observables, "response: there is no observable")
+        given = "drive" if drive else "response" if response else "stability"
+        raise refusal("adaptive", given, "a bound on the error of what drives needs both, drive and response")
+    _require("drive", drive, model.controls, "control")
+    _require("response", response, model.observables, "observable")
     one, other = model.controls[drive], model.observables[response]
     if (one.rank, one.per) != (other.rank, other.per):
-        raise CouplingError(
-            f"adaptive: {drive} is a {one.kind} and {response} a {other.kind}: a slope needs two of one shape"
-        )
+        told = f"{drive} is a {one.kind} and {response} a {other.kind}: a slope needs two of one shape"
+        raise refusal("adaptive", "drive", told)
     if settings.observables and response not in settings.observables:
-        raise CouplingError(f"adaptive: response: the error of {response} has to count: name it among the observables")
+        told = f"the error of {response} has to count: name it among the observables"
+        raise refusal("adaptive", "response", told)
     return drive, response
 
 
-def _require(name: str, known: Mapping[str, Any], what: str) -> None:
+def _require(setting: str, name: str, known: Mapping[str, Any], what: str) -> None:
     if name not in known:
-        near = nearest(name, known)
-        hint = f". Did you mean '{near}'?" if near else ""
-        raise CouplingError(f"adaptive: {what} '{name}'; expected {one_of(known)}{hint}")
+        raise refusal("adaptive", setting, f"there is no {what} '{name}'", got=name, candidates=known)
 
 
 def _has_history(settings: Adaptivity, plain: MicroModel) -> bool:

@@ -7,16 +7,21 @@ same. What was chosen is part of the state.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 
 from adapters.micro import Array, MicroModel, State, Values
 from adapters.strategies import registry
 from adapters.strategies.protocol import Around, Context, Report, forget
+from adapters.strategies.refusal import refusal, within
 from adapters.wiring import CouplingError
+from scalebridge.findings import ConfigurationError
 from scalebridge.settings import setting
 from scalebridge.strategies import CONCURRENT
+
+if TYPE_CHECKING:
+    from adapters.strategies.box import Box, Recorded
 
 CHOICES = (CONCURRENT, "tabulated", "surrogate", "adaptive", "clustered")  # by their numbers in the state
 MADE_BY = {"tabulated": "scalebridge tabulate", "surrogate": "scalebridge train", "adaptive": "scalebridge train"}
@@ -58,10 +63,10 @@ class Auto(Around):
         self.told: Report = {}
         self._chosen: int | None = None
         if not settings.box and not settings.recorded:
-            raise CouplingError(
-                "strategy auto: which controls will the micro simulations meet? Say box: ['NAME=LOW..HIGH', ...], or "
-                "recorded: RUN"
-            )
+            told = "which controls will the micro simulations meet? Say box: ['NAME=LOW..HIGH', ...], or recorded: RUN"
+            raise refusal("auto", "box", told)
+        if context.dimensions:
+            self._asked(context.dimensions)
         context.remember("diagnosis", self)
 
     def start(self, points: Array, controls: Values) -> State:
@@ -167,29 +172,41 @@ class Auto(Around):
             print("\n".join(lines), flush=True)
 
     def _asked(self, dimensions: int) -> Any:
-        """Return what the diagnosis is about."""
-        from adapters.strategies import box as boxes
+        """Return what the diagnosis is about. Raises SettingError."""
         from adapters.strategies.diagnosis.asking import ITERATIONS, asking
 
         s, context = self.settings, self.context
-        recorded = None
-        if s.recorded:
-            run = context.file(s.recorded)
-            box, recorded = boxes.recorded(run, boxes.participant_in(run, self.controls), self.controls)
-        else:
-            box = boxes.parse(s.box, self.controls, dimensions, "strategy auto: box")
-        asked = asking(
-            box,
-            recorded,
-            horizon=(context.end or np.inf, context.windows, None),
-            time=s.time,
-            tolerance=s.tolerance,
-            seed=context.seed,
-            dimensions=dimensions,
-            points=context.rows.total if context.rows is not None else 0,
-            iterations=1 if context.explicit else ITERATIONS,
-        )
+        box, recorded = self._box(dimensions)
+        try:
+            asked = asking(
+                box,
+                recorded,
+                horizon=(context.end or np.inf, context.windows, None),
+                time=s.time,
+                tolerance=s.tolerance,
+                seed=context.seed,
+                dimensions=dimensions,
+                points=context.rows.total if context.rows is not None else 0,
+                iterations=1 if context.explicit else ITERATIONS,
+            )
+        except CouplingError as error:
+            raise refusal("auto", "time", str(error)) from error
         return replace(asked, ends=s.ends, directions=s.directions)
+
+    def _box(self, dimensions: int) -> tuple[Box, Recorded | None]:
+        """Return the box that is given or recorded, and what was recorded. Raises SettingError."""
+        from adapters.strategies import box as boxes
+
+        s = self.settings
+        try:
+            if not s.recorded:
+                return boxes.parse(s.box, self.controls, dimensions, "auto"), None
+            run = self.context.file(s.recorded)
+            return boxes.recorded(run, boxes.participant_in(run, self.controls), self.controls)
+        except ConfigurationError as error:
+            raise within(error, "auto", "box") from error
+        except boxes.BoxError as error:
+            raise refusal("auto", "recorded" if s.recorded else "box", str(error)) from error
 
 
 def _choice(state: State) -> int:

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from adapters.micro import Array, MicroModel, State, Values
 from adapters.strategies import registry
 from adapters.strategies.protocol import Context
+from adapters.strategies.refusal import refusal, within
 from adapters.wiring import CouplingError
+from scalebridge.findings import ConfigurationError
 from scalebridge.strategies import CONCURRENT, OTHER_MODEL
 
 
@@ -38,18 +40,31 @@ def build(given: Mapping[str, Mapping[str, Any]] | str, model: MicroModel, conte
 
     Raises
     ------
-    CouplingError, ConfigurationError
+    SettingError, UnknownStrategyError
         If there is none, or it does not fit.
     """
     name, settings = (given, {}) if isinstance(given, str) else next(iter(given.items()))
-    within = replace(context, remember=lambda key, thing: context.remember(f"cheap {name}: {key}", thing))
+    own = replace(context, remember=lambda key, thing: context.remember(f"cheap {name}: {key}", thing))
     if name == CONCURRENT:
-        raise CouplingError("adaptive: cheap: the model itself is not cheap; name another strategy, or a model")
-    if name == OTHER_MODEL:
-        from adapters.failing import policies  # a description does without
+        raise refusal("adaptive", "cheap", "the model itself is not cheap; name another strategy, or a model")
+    try:
+        if name == OTHER_MODEL:
+            return _other(settings, model, context)
+        return registry.layer_of(name, settings, model, own)
+    except ConfigurationError as error:
+        raise within(error, "adaptive", f"cheap.{name}") from error
 
-        return policies.other(settings, model, context.seed, context.scaled, "adaptive: cheap: model")
-    return registry.layer_of(name, settings, model, within)
+
+def _other(settings: Mapping[str, Any], model: MicroModel, context: Context) -> MicroModel:
+    from adapters.failing import policies  # a description does without
+
+    told = "adaptive: cheap"
+    try:
+        return policies.other(settings, model, context.seed, context.scaled, told)
+    except CouplingError as error:
+        raise refusal("adaptive", "", str(error).removeprefix(f"{told}: ")) from error
+    except ConfigurationError as error:  # its maps: they are those of the case
+        raise refusal("adaptive", "", f"'{settings['run']}' cannot stand in for the model: {error}") from error
 
 
 def stated(

@@ -49,6 +49,7 @@ class Context:
     outermost : whether no other strategy is around this one; only then do all ranks ask at the same time for all rows.
     together : whether all ranks ask at the same time, each for those of its rows that it wants, where they are
         assembled; so it is beneath strategies that `asks_together`.
+    dimensions : of the mesh whose points are solved at; 0 where that is not known.
     explicit : whether no time window is iterated.
     windows : number of time windows of the run; None where that is not known.
     end : when the run ends [s]; None where that is not known.
@@ -64,6 +65,7 @@ class Context:
     rows: Rows | None = None
     outermost: bool = True
     together: bool = True
+    dimensions: int = 0
     explicit: bool = False
     windows: int | None = None
     end: float | None = None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from adapters.wiring import CouplingError
 from scalebridge import settings as typed
-from scalebridge.findings import nearest, one_of
+from scalebridge.findings import ConfigurationError, Finding, nearest, one_of
 from scalebridge.settings import Schema
 from scalebridge.strategies import CONCURRENT
 
@@ -68,6 +68,25 @@ def build(given: Sequence[Layer], model: MicroModel, context: Context) -> MicroM
         if name != CONCURRENT:
             model = layer_of(name, settings, model, _within(context, given[:depth], name))
     return model
+
+
+def mistakes(given: Sequence[Layer], model: MicroModel, context: Context) -> list[tuple[int, Finding]]:
+    """Return what is wrong with a stack of strategies around `model`, each with the number of the strategy.
+
+    Around a strategy that cannot be built the others are looked at as if it were not there.
+    """
+    found = list[tuple[int, Finding]]()
+    for depth, layer in reversed(list(enumerate(given))):
+        ((name, settings),) = layer.items()
+        if name == CONCURRENT:
+            continue
+        try:
+            model = layer_of(name, settings, model, _within(context, given[:depth], name))
+        except ConfigurationError as error:
+            found += [(depth, finding) for finding in error.findings]
+        except CouplingError as error:
+            found.append((depth, Finding(name, None, "", str(error).removeprefix(f"{name}: "))))
+    return sorted(found, key=lambda one: one[0])
 
 
 def layer_of(name: str, settings: Any, model: MicroModel, context: Context) -> Strategy:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from adapters.micro import Array, MicroError, MicroModel, State, Values
 from adapters.strategies.protocol import Around, Context, Report
-from adapters.wiring import CouplingError
+from adapters.strategies.refusal import refusal
 from scalebridge.checks import Check
 from scalebridge.settings import setting
 
@@ -166,7 +166,7 @@ def _shown(value: Array) -> str:
 
 
 def _loaded(model: MicroModel, settings: SurrogateSettings, context: Context) -> Trained:
-    """Return the law of the file. Raises CouplingError where it is none, or does not fit the model."""
+    """Return the law of the file. Raises SettingError where it is none, or does not fit the model."""
     from adapters.strategies import provenance  # a description does without these
     from adapters.strategies.learned.calibration import fewest
     from adapters.strategies.learned.trained import Trained
@@ -175,18 +175,16 @@ def _loaded(model: MicroModel, settings: SurrogateSettings, context: Context) ->
     try:
         law = Trained.load(path)
     except provenance.FileError as error:
-        raise CouplingError(f"surrogate: {error}. {AGAIN}") from error
+        raise refusal("surrogate", "file", str(error), fix=AGAIN) from error
     driving = {name: field for name, field in model.controls.items() if not field.optional}
     about: dict[str, Any] = provenance.of(model)
     wrong = law.misfit(driving, model.observables, about)
     if settings.form not in ("auto", law.name):
         wrong.insert(0, f"its form is {law.name}, the case asks for {settings.form}")
     if wrong:
-        raise CouplingError(f"surrogate: {path} does not fit the case: {'; '.join(wrong)}. {AGAIN}")
+        raise refusal("surrogate", "file", f"{path} does not fit the case: {'; '.join(wrong)}", fix=AGAIN)
     held_out = min((len(c.scores) for c in law.calibrations.values()), default=0)
     if held_out < (needed := fewest(settings.confidence)):
-        raise CouplingError(
-            f"surrogate: {path} was calibrated on {held_out} paths; a confidence of {settings.confidence:g} needs "
-            f"{needed}. {AGAIN}"
-        )
+        told = f"{path} was calibrated on {held_out} paths; a confidence of {settings.confidence:g} needs {needed}"
+        raise refusal("surrogate", "confidence", told, fix=AGAIN)
     return law

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from adapters.micro import Array, MicroError, MicroModel, State, Values
 from adapters.strategies.protocol import Around, Context, Report, of_rows, taken
+from adapters.strategies.refusal import refusal
 from adapters.wiring import CouplingError
 from scalebridge.checks import Check
 from scalebridge.settings import setting
@@ -151,7 +152,7 @@ class Tabulated(Around):
 
 
 def _loaded(model: MicroModel, settings: TableSettings, context: Context) -> Table:
-    """Return the table of the file. Raises CouplingError where it is none, or is not one of the model."""
+    """Return the table of the file. Raises SettingError where it is none, or is not one of the model."""
     from adapters.strategies.provenance import FileError  # a description does without these
     from adapters.strategies.tables.table import Table
 
@@ -159,9 +160,9 @@ def _loaded(model: MicroModel, settings: TableSettings, context: Context) -> Tab
     try:
         table = Table.load(path)
     except FileError as error:
-        raise CouplingError(f"tabulated: {error}. {AGAIN}") from error
+        raise refusal("tabulated", "file", str(error), fix=AGAIN) from error
     if wrong := table.misfit(model):
-        raise CouplingError(f"tabulated: {path} does not fit the case: {'; '.join(wrong)}. {AGAIN}")
+        raise refusal("tabulated", "file", f"{path} does not fit the case: {'; '.join(wrong)}", fix=AGAIN)
     return table
 
 

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from scalebridge import engines
-from scalebridge.cases import agreement, outputs, programs, strategy, substitutes, timescales
+from scalebridge.cases import agreement, outputs, programs, stack, strategy, substitutes, timescales
 from scalebridge.cases.case import Case, Participant
 from scalebridge.cases.describe import Description, Questions
 from scalebridge.cases.lint import lint
 from scalebridge.cases.lint.view import View
 from scalebridge.cases.reader import placed
 from scalebridge.cases.scaling import ScalingCheck
+from scalebridge.cases.stack import StackCheck
 from scalebridge.cases.substitutes import Substitute
 from scalebridge.cases.timescales import Separation
 from scalebridge.embedded import config
@@ -28,6 +29,7 @@ from scalebridge.embedded.config import Configuration, ParticipantConfig
 from scalebridge.engines import Engine
 from scalebridge.fallbacks import Policy
 from scalebridge.findings import ConfigurationError, Finding, Findings, errors
+from scalebridge.handout import Handout
 from scalebridge.strategies import Strategy
 
 __all__ = ["Inspection", "environment", "inspect"]
@@ -97,8 +99,21 @@ class Judge(Protocol):
         ...
 
 
+class Builder(Protocol):
+    """Who builds the strategies of a participant: `scalebridge.cases.stack.StackCheck`, or a stand-in in tests."""
+
+    def __call__(self, handout: Handout, model: str) -> list[dict[str, Any]]:
+        """Return what is wrong with them. Raises BuildError, TimeoutError."""
+        ...
+
+    def cancel(self) -> None:
+        """Stop what is going on."""
+        ...
+
+
 Asking = Callable[[Iterable[str], Mapping[str, str], Path], Informant]
 Judging = Callable[[Mapping[str, str]], Judge]
+Building = Callable[[str, Mapping[str, str], Path], Builder]
 
 
 def environment(case: Case, engine: Engine) -> dict[str, str]:
@@ -116,6 +131,7 @@ def inspect(
     *,
     ask: Asking = Questions,
     judge: Judging = ScalingCheck,
+    build: Building = StackCheck,
     missing: bool = False,
 ) -> Inspection:
     """Look a case over.
@@ -124,8 +140,8 @@ def inspect(
     ----------
     requested : the engine, "auto", "embedded" or "precice".
     found : what was found when the case was read; told together with the rest.
-    ask, judge : who knows the participants of ours, and the maps.
-    missing : files that strategies name may be missing: somebody is about to make them.
+    ask, judge, build : who knows the participants of ours, the maps, and whether strategies can be built.
+    missing : files that strategies name may be missing: somebody is about to make them. So strategies are not built.
 
     Raises
     ------
@@ -145,6 +161,10 @@ def inspect(
         judging = judge(base) if case.scaling else None
         if judging is not None:
             asked.callback(judging.cancel)
+        builders = dict[str, Builder]()
+        for participant in (p for p in ours if p.strategy and not missing):
+            builders[participant.name] = builder = build(participant.module, base, case.folder)
+            asked.callback(builder.cancel)
         engine = engines.choose(requested)
         looking = _Looking(case, engine, found, missing)
         places = {**cheap, **{o.module: o.place for o in others}}
@@ -154,6 +174,7 @@ def inspect(
         if judging is not None:
             looking.judge(judging)
         looking.fit(others)
+        looking.build(builders)
     return looking.result()
 
 
@@ -253,6 +274,24 @@ class _Looking:
             return [found for found in self._scaled({**self.descriptions, name: other}) if found not in known]
 
         substitutes.fit(others, self.told, in_place, self.findings)
+
+    def build(self, builders: Mapping[str, Builder]) -> None:
+        """Have strategies built where nothing else is wrong that they depend on."""
+        for participant in (p for p in self.ours if p.name in builders and self._sound(p.name)):
+            name = participant.name
+            model, case = self.descriptions[name].raw["model"], self.case
+            given = stack.handout(case, name, self.settings[name], case.folder, self.strategies[name])
+            try:
+                stack.note(participant, builders[name](given, model), self.findings)
+            except (stack.BuildError, TimeoutError) as error:
+                stack.note_failure(participant, error, self.findings)
+
+    def _sound(self, name: str) -> bool:
+        """Say whether no error stands in the files of the coupling, nor in what the case says of a participant."""
+        own, told = f"participants.{name}.", self.descriptions.get(name)
+        wrong = errors(self.findings.found)
+        known = told is not None and "model" in told.raw
+        return known and not any(f.file != self.findings.file or f.key.startswith(own) for f in wrong)
 
     def result(self) -> Inspection:
         """Return the inspection. Raises ConfigurationError."""

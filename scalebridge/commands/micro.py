@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from scalebridge import engines, settings
-from scalebridge.cases import catalogue, reader
+from scalebridge.cases import catalogue, reader, stack
 from scalebridge.cases.inspection import Inspection, environment
 from scalebridge.commands import common
 from scalebridge.compare import outfolder
@@ -139,18 +139,4 @@ def _refused(message: str, asked: str, micro: list[str]) -> Finding:
 
 def handout(inspection: Inspection, name: str, out: Path) -> Handout:
     """Return what the process needs to know of the case; the inputs stay where they are, as nothing writes there."""
-    case = inspection.case
-    return Handout(
-        case=case.name,
-        variant=case.variant,
-        participant=name,
-        module=next(p.module for p in case.participants if p.name == name),
-        precice_config=str(case.coupling),
-        scaling=str(case.scaling) if case.scaling else None,
-        settings=inspection.settings[name],
-        folder=str(case.folder),
-        run=str(out),
-        output=str(out),
-        progress=str(out / "progress.jsonl"),
-        seed=case.seed,
-    )
+    return stack.handout(inspection.case, name, inspection.settings[name], out)

@@ -1,9 +1,13 @@
-"""Looks many variations of one case over: what a module says of itself is asked once, whatever its settings are."""
+"""Looks many variations of one case over: what a module says of itself is asked once, whatever its settings are.
+
+Strategies are built once for each participant and what they depend on.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +15,9 @@ from scalebridge.cases import reader
 from scalebridge.cases.describe import Description, Questions
 from scalebridge.cases.inspection import Inspection, inspect
 from scalebridge.cases.scaling import ScalingCheck
+from scalebridge.cases.stack import StackCheck
 from scalebridge.findings import ConfigurationError, Finding, Findings
+from scalebridge.handout import Handout
 
 
 class Inspections:
@@ -27,13 +33,14 @@ class Inspections:
         self._engine = engine
         self._answers: dict[str, Description] = {}
         self._judged: dict[str, list[Finding]] = {}
+        self._built: dict[str, list[dict[str, Any]]] = {}
 
     def __call__(self, variant: str, overrides: Sequence[str]) -> Inspection:
         """Return what was found. Raises ConfigurationError, EngineError."""
         case, found = reader.read(self.file, variant, overrides)
         if case is None:
             raise ConfigurationError(reader.placed(found))
-        inspection = inspect(case, self._engine, found, ask=self._ask, judge=self._judge)
+        inspection = inspect(case, self._engine, found, ask=self._ask, judge=self._judge, build=self._build)
         self._engine = inspection.engine.name  # what "auto" means is looked for once
         return inspection
 
@@ -57,6 +64,9 @@ class Inspections:
 
     def _judge(self, environment: Mapping[str, str]) -> _Judged:
         return _Judged(self._judged, environment)
+
+    def _build(self, module: str, environment: Mapping[str, str], folder: Path) -> _Built:
+        return _Built(self._built, module, environment, folder)
 
 
 class _Remembered:
@@ -103,6 +113,30 @@ class _Judged:
             check = ScalingCheck(self._environment)
             try:
                 self._known[key] = check(scaling, coupling, descriptions, unknown)
+            finally:
+                check.cancel()
+        return self._known[key]
+
+    def cancel(self) -> None:
+        """Stop asking: nothing goes on here between two questions."""
+
+
+class _Built:
+    """What is wrong with strategies, some of it known already; a process is started only for what is not."""
+
+    def __init__(
+        self, known: dict[str, list[dict[str, Any]]], module: str, environment: Mapping[str, str], folder: Path
+    ) -> None:
+        self._known = known
+        self._asking = module, environment, folder
+
+    def __call__(self, handout: Handout, model: str) -> list[dict[str, Any]]:
+        """Return what is wrong with the strategies of a handout. Raises BuildError, TimeoutError."""
+        key = json.dumps([asdict(replace(handout, variant="")), model], sort_keys=True)
+        if key not in self._known:
+            check = StackCheck(*self._asking)
+            try:
+                self._known[key] = check(handout, model)
             finally:
                 check.cancel()
         return self._known[key]

@@ -15,8 +15,8 @@ from adapters.strategies import derivatives as declared
 from adapters.strategies.box import Box
 from adapters.strategies.columns import Columns
 from adapters.strategies.derivatives import Derivative, DerivativeError
+from adapters.strategies.refusal import refusal
 from adapters.strategies.tables.nodes import Floats
-from adapters.wiring import CouplingError
 from scalebridge.fields import equals
 
 
@@ -63,8 +63,8 @@ class Slope:
 
 
 def parse(text: str, box: Box, observables: Columns) -> Slope:
-    """Return the slope that a text declares. Raises CouplingError where it declares none of these fields."""
+    """Return the slope that a text declares. Raises SettingError where it declares none of these fields."""
     try:
         return Slope(declared.parse(text, box.columns.fields, observables.fields), box, observables)
     except DerivativeError as error:
-        raise CouplingError(f"tabulated: slopes: {error}") from None
+        raise refusal("tabulated", "slopes", str(error)) from None
