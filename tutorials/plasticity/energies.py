@@ -23,6 +23,11 @@ def settings(run):
     return [Handout.load(run / name / "handout.json").settings for name in ("Macro", "Micro")]
 
 
+def exact(run):
+    """Return whether every cell was solved for itself: no strategy let another answer stand in for it."""
+    return not Handout.load(run / "Micro" / "handout.json").strategy
+
+
 def read(run):
     """Return the rows of series.csv as dictionaries of numbers, and all pictures of the cells, the start first."""
     with (run / "Macro" / "series.csv").open() as file:

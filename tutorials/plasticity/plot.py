@@ -43,7 +43,7 @@ def main(run):
         left, right = upper.subfigures(1, 2, width_ratios=[1.5, 1])
         draw_cells(right, shots[peak + 1], shots[-1], rows[peak])
     draw_plate(left, macro, plate, shots[peak + 1], rows[peak])
-    if energies.complete(shots) and micro["dimensions"] == 2:
+    if energies.exact(run) and energies.complete(shots) and micro["dimensions"] == 2:
         left, right = lower.subfigures(1, 2, width_ratios=[1, 1.3])
         draw_energy(right, micro, plate, rows, shots)
     else:
