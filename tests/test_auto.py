@@ -211,6 +211,14 @@ def test_without_a_box_there_is_no_diagnosis():
         auto(1.0, box=[])
 
 
+def test_the_box_is_read_when_it_is_built_unless_the_run_goes_on():
+    given, model = AutoSettings(box=("Strain=1 K",)), Solid(Settings())
+    with pytest.raises(SettingError, match=r"auto: box: Strain: 'K' .* cannot be converted to '1'"):
+        Auto(model, given, Context(dimensions=2))
+    told = {"used": "concurrent"}
+    assert Auto(model, given, Context(dimensions=2, remember=lambda name, thing: thing.restore(told))).told == told
+
+
 def test_without_an_end_of_the_run_the_time_has_to_be_said():
     made = Stack([{"auto": {"box": ["Strain=0.01"]}}], Solid(Settings()), Context())
     with pytest.raises(CouplingError, match="auto: time: nobody knows how fast the controls change"):

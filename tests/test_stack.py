@@ -218,6 +218,9 @@ def test_nothing_is_built_without_a_strategy_or_before_its_files_are_there(folde
     write(folder, "concurrent")
     case, found = reader.read(folder)
     assert inspect(case, "embedded", found, build=Unasked).strategies["Micro"] == []
+    write(folder, "clustered: {data: [A]}")
+    case, found = reader.read(folder)
+    assert inspect(case, "embedded", found, build=None).findings == ()  # of a run that goes on
     write(folder, "{tabulated: {file: nowhere.npz}}")
     case, found = reader.read(folder)
     assert inspect(case, "embedded", found, build=Unasked, missing=True).strategies["Micro"]

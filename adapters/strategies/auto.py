@@ -65,9 +65,9 @@ class Auto(Around):
         if not settings.box and not settings.recorded:
             told = "which controls will the micro simulations meet? Say box: ['NAME=LOW..HIGH', ...], or recorded: RUN"
             raise refusal("auto", "box", told)
-        if context.dimensions:
-            self._asked(context.dimensions)
         context.remember("diagnosis", self)
+        if context.dimensions and not self.told:  # a run that goes on asks no more
+            self._asked(context.dimensions)
 
     def start(self, points: Array, controls: Values) -> State:
         """Choose, and return the state of what was chosen."""

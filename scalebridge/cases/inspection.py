@@ -131,7 +131,7 @@ def inspect(
     *,
     ask: Asking = Questions,
     judge: Judging = ScalingCheck,
-    build: Building = StackCheck,
+    build: Building | None = StackCheck,
     missing: bool = False,
 ) -> Inspection:
     """Look a case over.
@@ -140,7 +140,8 @@ def inspect(
     ----------
     requested : the engine, "auto", "embedded" or "precice".
     found : what was found when the case was read; told together with the rest.
-    ask, judge, build : who knows the participants of ours, the maps, and whether strategies can be built.
+    ask, judge, build : who knows the participants of ours, the maps, and whether strategies can be built; None for the
+        last where they have been already.
     missing : files that strategies name may be missing: somebody is about to make them. So strategies are not built.
 
     Raises
@@ -162,9 +163,10 @@ def inspect(
         if judging is not None:
             asked.callback(judging.cancel)
         builders = dict[str, Builder]()
-        for participant in (p for p in ours if p.strategy and not missing):
-            builders[participant.name] = builder = build(participant.module, base, case.folder)
-            asked.callback(builder.cancel)
+        if build is not None and not missing:
+            for participant in (p for p in ours if p.strategy):
+                builders[participant.name] = builder = build(participant.module, base, case.folder)
+                asked.callback(builder.cancel)
         engine = engines.choose(requested)
         looking = _Looking(case, engine, found, missing)
         places = {**cheap, **{o.module: o.place for o in others}}

@@ -163,7 +163,7 @@ def _inspection(path: Path, recorded: Mapping[str, Any]) -> Inspection:
     found, findings = reader.read(path / copy, case["variant"], case["overrides"])
     if found is None:
         raise ConfigurationError(reader.placed(findings))
-    return inspect(found, recorded["engine"]["name"], findings)
+    return inspect(found, recorded["engine"]["name"], findings, build=None)
 
 
 def _compared(path: Path, recorded: Mapping[str, Any], inspection: Inspection) -> list[str]:
