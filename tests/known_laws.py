@@ -156,3 +156,44 @@ class Melting:
     def fraction(T):
         below = np.minimum(T - 272, 0)
         return 1 / (1 - below), np.where(T < 272, 1 / (1 - below) ** 2, 0)
+
+
+@dataclass(frozen=True)
+class Region:
+    """Where there is a memory, and how long it is."""
+
+    low: tuple[float, float] = setting((0.0, 0.0), "lower ends of heat and damp")
+    high: tuple[float, float] = setting((1.0, 1.0), "upper ends")
+    time: float = setting("1 s", "tau")
+
+
+class Brittle:
+    """A standard linear solid within a region of its controls that is broken, once and for all, where it leaves that.
+
+    s = x + a (x - z),  tau dz/dt = x - z,  x = heat + damp;  a = 1 until the controls leave the region, then 0. Exact
+    for controls that are linear in time within a step.
+    """
+
+    Settings = Region
+    controls: ClassVar = {"Heat": Field("1"), "Damp": Field("1")}
+    observables: ClassVar = {"Stress": Field("Pa")}
+
+    def __init__(self, settings, seed=0):
+        self.settings = settings
+
+    def start(self, points, controls):
+        x = controls["Heat"] + controls["Damp"]
+        return {"x": x, "z": x, "whole": self._inside(controls)}
+
+    def solve(self, state, controls, dt):
+        x, z, whole = state["x"], state["z"], state["whole"]
+        if dt > 0:
+            tau, before = self.settings.time, x
+            x, whole = controls["Heat"] + controls["Damp"], whole & self._inside(controls)
+            lag = (x - before) / dt * tau
+            z = x - lag + (z - before + lag) * np.exp(-dt / tau)
+        return {"x": x, "z": z, "whole": whole}, {"Stress": x + whole * (x - z)}
+
+    def _inside(self, controls):
+        at = np.stack([controls["Heat"], controls["Damp"]], axis=-1)
+        return ((at >= self.settings.low) & (at <= self.settings.high)).all(axis=-1)

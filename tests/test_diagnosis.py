@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from coupled import ROOT
+from known_laws import Brittle, Region
 from standard_linear_solid import Settings, Solid
 from test_box import snapshots
 from test_coupling import xml
@@ -23,8 +24,9 @@ from adapters.strategies.box import BoxError, Recorded
 from adapters.strategies.diagnosis.answer import Asked, diagnose
 from adapters.strategies.diagnosis.asking import asking
 from adapters.strategies.diagnosis.costs import Costs, nodes_for
-from adapters.strategies.diagnosis.memory import memory, standard_linear_solid
+from adapters.strategies.diagnosis.memory import memory, standard_linear_solid, ways_of
 from adapters.strategies.diagnosis.paths import partners, path_test
+from adapters.strategies.diagnosis.places import distinct, others, rest
 from adapters.strategies.diagnosis.responses import DiagnosisError, Probe, growing
 from adapters.wiring import CouplingError
 from participants.micro.brine import Brine, Volumes
@@ -214,6 +216,140 @@ def test_brine_remembers_and_the_lever_rule_does_not():
     assert lever.rest < 1e-12
     brine = path_test(probe(Brine(typed.build(Volumes, {"cells": 12}), 0), *texts), 3600.0, 0)
     assert brine.rest > 0.0
+
+
+# Places ---------------------------------------------------------------------------------------------------------------
+
+HALVES = {"low": ((1.0, 0.0), (1.49, 1.0), "Heat = 1"), "high": ((1.51, 0.0), (2.0, 1.0), "Heat = 2")}
+
+
+def brittle(low, high, *texts, tau=1 / W, **more):
+    return found(Brittle(Region(low=low, high=high, time=tau)), *(texts or ["Heat=1..2", "Damp=0..0"]), **more)
+
+
+@pytest.mark.parametrize("half", HALVES)
+@pytest.mark.parametrize("directions", [0, 1])
+def test_a_memory_in_one_half_of_the_box_is_found(half, directions):
+    """From the middle there is none; at the end it is that of a standard linear solid, E1 = Einf, with De = 1."""
+    low, high, place = HALVES[half]
+    told = brittle(low, high, ends=2, directions=directions, corners=2)
+    blind = brittle(low, high, ends=2, directions=directions, corners=0)
+    assert (blind.memory.deborah, blind.fades) == (0.0, False)
+    assert told.memory.deborah == pytest.approx(1.0, rel=0.03)
+    assert told.memory.error == pytest.approx(standard_linear_solid(1.0), rel=0.01)
+    assert (told.memory.lasting.time_from, told.memory.slowest.error_from, told.begin) == (place, place, place)
+    assert told.paths.worst.begin == place
+    assert told.paths.arrival > 0.02
+    assert not told.stays
+    assert advised(told)[0] == "adaptive"
+    text = "\n".join(told.lines())
+    assert f"Deborah number {told.memory.deborah:.3g}: relaxation time {told.memory.time:.3g} s, from {place}" in text
+    assert f"\n  most from {place}\n" in text
+    assert set(told.memory.places) == {"the middle of the box", "Heat = 1", "Heat = 2"}
+    assert "begun at the middle of the box; Heat = " in told.lines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "place"),
+    [((0.0, 0.9), (0.1, 1.0), "Heat = 0, Damp = 1"), ((0.0, 0.0), (0.1, 0.1), "the origin")],
+)
+def test_a_memory_in_a_corner_of_two_controls(low, high, place):
+    """A tenth of each range: harmonic loading leaves that at first, and goes less far then."""
+    texts = ["Heat=0..1", "Damp=0..1"]
+    told = brittle(low, high, *texts, ends=1)
+    assert told.memory.deborah == pytest.approx(1.0, rel=0.03)
+    assert told.begin == place
+    assert told.fades
+    assert "begun at 5 places" in told.lines()[-1]
+
+
+def test_a_memory_that_shows_from_no_place_is_not_found():
+    """A diagnosis can find a memory, and cannot prove that there is none: here is one on an island in the box."""
+    missed = brittle((0.2, 0.2), (0.3, 0.3), "Heat=0..1", "Damp=0..1", ends=1)
+    assert (missed.memory.deborah, missed.fades, missed.stays, missed.begin) == (0.0, False, False, "")
+    begun = Recorded(1, 2, np.ones(2), 0.0, np.array([0.25, 0.25]))
+    seen = brittle((0.2, 0.2), (0.3, 0.3), "Heat=0..1", "Damp=0..1", ends=1, recorded=begun)
+    assert seen.memory.deborah == pytest.approx(1.0, rel=0.03)  # unless a run is recorded that begins there
+    assert seen.begin == "Heat = 0.25, Damp = 0.25, where the recorded run began"
+    assert seen.fades
+
+
+def test_brine_that_is_frozen_in_a_part_of_the_box_remembers():
+    """Begun molten it is uniform; begun frozen it remembers about as much as in a box below melting."""
+    frozen, both = (
+        found(Brine(typed.build(Volumes, {"cells": 12}), 0), f"temperature=-12 degC..{high} degC", time=3600.0)
+        for high in (-3, 5)
+    )
+    assert both.stays
+    assert both.begin == "temperature = 261.1 K"
+    assert both.memory.deborah == pytest.approx(frozen.memory.deborah, rel=0.7)
+    assert both.memory.deborah > 0.1
+    assert both.paths.rest == pytest.approx(frozen.paths.rest, rel=0.7)
+    lever = found(LeverRule(LeverRule.Settings(), 0), "temperature=-12 degC..5 degC", time=3600.0)
+    assert (lever.memory.deborah, lever.stays, lever.fades, lever.begin) == (0.0, False, False, "")
+    assert lever.paths.arrival < 1e-12
+
+
+def test_a_linear_law_needs_one_place():
+    """What jumps elsewhere do is known from those in the middle: so only single ones are made."""
+    one, all_of_them = (found(solid(tau=1 / W), "Strain=0.5..1", corners=n) for n in (0, 2))
+    assert (one.memory.places, one.memory.linear) == (("the middle of the box",), True)
+    assert all_of_them.memory.places == ("the middle of the box", "Strain = 0.5", "Strain = 1")
+    assert all_of_them.memory.fading == one.memory.fading
+    assert all_of_them.paths == one.paths
+    assert all_of_them.solves < 1.2 * one.solves
+    assert all_of_them.lines()[-1].endswith("begun at the middle of the box; Strain = 0.5; Strain = 1: one linear law")
+    for other in (solid(tau=1e-6, slip=0.002), Brittle(Region(low=(0.0, 0.0), high=(0.3, 0.3), time=1 / W))):
+        texts = ["Heat=0..1", "Damp=0..1"] if isinstance(other, Brittle) else ["Strain=0.5..1"]
+        assert not found(other, *texts, ends=1).memory.linear
+
+
+def test_where_to_begin():
+    fields = {"T": Field("K"), "E": Field("1", rank=2)}
+    box = boxes.parse(["T=1 K..3 K", "E=-0.2..0.1", "E-01=0..0", "E-11=0..0.1"], fields, 2, "the box")
+    told = [rest(box), *others(box, 0)]
+    assert [place.at.tolist() for place in told] == [[2, 0, 0, 0], [1, 0, 0, 0], [3, 0, 0, 0]]
+    assert [place.near.tolist() for place in told] == [[False] * 4, *[[True, False, False, False]] * 2]
+    assert told[1].name == "T = 1 K, E-00 = 0, E-11 = 0"
+    middles, ways = told[2].excursions(box, ways_of(box, 0, 0))
+    np.testing.assert_allclose(middles, [[2.75, 0, 0, 0], [3, -0.05, 0, 0], [3, 0, 0, 0.05]])
+    np.testing.assert_allclose(ways, [[0.25, 0, 0, 0], [0, 0.15, 0, 0], [0, 0, 0, 0.05]])
+    assert others(box, 0, corners=0) == []
+    assert rest(boxes.parse(["T=0 K..0 K", "E=0.1"], fields, 2, "the box")).name == "the middle of the box"
+    assert rest(boxes.parse(["T=0 K..0 K", "E=0..1"], fields, 2, "the box")).name == "the origin"
+
+
+@pytest.mark.parametrize(("count", "corners"), [(1, 2), (2, 4), (3, 6), (5, 6)])
+def test_corners_of_the_box(count, corners):
+    fields = {f"T{i}": Field("K") for i in range(count)}
+    box = boxes.parse([f"{name}=1 K..3 K" for name in fields], fields, 2, "the box")
+    sides = np.array([place.at - 2 for place in distinct(box, others(box, 0))])
+    assert sides[:2].tolist() == [[-1] * count, [1] * count]
+    assert 2 < len(sides) <= corners or len(sides) == corners
+    one = ways_of(box, 3, 1)
+    ends = [place.at - 2 for place in others(box, 3, 2, one)]
+    np.testing.assert_array_equal(ends, [-np.sign(one[0]), np.sign(one[0])])
+    begun = others(box, 0, begun=np.full(count, 2.5))[0]
+    assert (begun.name.split(", ")[-1], begun.at.tolist()) == ("where the recorded run began", [2.5] * count)
+
+
+def test_places_from_which_a_model_cannot_be_followed_are_told():
+    model = solid(tau=1 / W)
+    start = model.start
+
+    def cold(points, controls):
+        if (np.asarray(controls["Strain"]) < 0.55).any():
+            raise MicroError([0], "too cold")
+        return start(points, controls)
+
+    model.start = cold
+    told = found(model, "Strain=0.5..0.9")
+    assert told.memory.error == pytest.approx(0.44721, rel=1e-2)
+    assert (
+        "not followed from Strain = 0.5: the micro model cannot be started for a diagnosis: MicroError: too cold"
+        in (told.lines())
+    )
+    assert told.memory.places == ("the middle of the box", "Strain = 0.9")
 
 
 # Costs ----------------------------------------------------------------------------------------------------------------

@@ -46,6 +46,7 @@ class AutoSettings:
     )
     ends: int = setting(2, "places to which the path test leads", minimum=1)
     directions: int = setting(1, "in which the memory is looked at; 0 for each component", minimum=0)
+    corners: int = setting(2, "corners of the box at which paths and jumps begin as well, at most", minimum=0)
 
 
 class Auto(Around):
@@ -162,6 +163,7 @@ class Auto(Around):
             "error of a table": found.memory.error,
             "difference of paths after a rest": found.paths.rest,
             "solves of the diagnosis": found.solves,
+            **({"found from": found.begin} if found.begin else {}),
         }
         lines = found.lines()
         for one, lacks in lacking[: advice.index(used)]:
@@ -191,7 +193,7 @@ class Auto(Around):
             )
         except CouplingError as error:
             raise refusal("auto", "time", str(error)) from error
-        return replace(asked, ends=s.ends, directions=s.directions)
+        return replace(asked, ends=s.ends, directions=s.directions, corners=s.corners)
 
     def _box(self, dimensions: int) -> tuple[Box, Recorded | None]:
         """Return the box that is given or recorded, and what was recorded. Raises SettingError."""

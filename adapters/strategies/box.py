@@ -38,12 +38,14 @@ class Recorded:
     points, times : how many points, and snapshots in time.
     rate : (m,) how fast each component has changed at most from one snapshot to the next [1/s].
     alike : share of the points that have been within 1 % of the box of another one in all snapshots.
+    begun : (m,) components in the first snapshot, the mean of all points.
     """
 
     points: int
     times: int
     rate: Array
     alike: float
+    begun: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -214,7 +216,7 @@ def recorded(run: Path, participant: str, fields: Mapping[str, Field]) -> tuple[
     length = np.diff(times)
     moved = np.abs(np.diff(values, axis=0)).max(axis=1, initial=0.0)[length > 0] / length[length > 0, None]
     rate = moved.max(axis=0, initial=0.0)
-    return box, Recorded(values.shape[1], len(files), rate, _alike(values, box))
+    return box, Recorded(values.shape[1], len(files), rate, _alike(values, box), values[0].mean(axis=0))
 
 
 def participant_in(run: Path, fields: Mapping[str, Field]) -> str:

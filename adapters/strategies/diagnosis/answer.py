@@ -9,11 +9,13 @@ from typing import Any
 from adapters.micro import MicroModel, innermost
 from adapters.strategies.box import Box, BoxError, Recorded
 from adapters.strategies.diagnosis.costs import SURROGATE, Costs, nodes_for
-from adapters.strategies.diagnosis.memory import Memory, memory
-from adapters.strategies.diagnosis.paths import PathTest, path_test
+from adapters.strategies.diagnosis.memory import SEEN, Memory, memory, ways_of
+from adapters.strategies.diagnosis.paths import LITTLE, PathTest, path_test
+from adapters.strategies.diagnosis.places import CORNERS, MIDDLE, Place, distinct, middle, others, rest
 from adapters.strategies.diagnosis.responses import Array, Probe
 
 MANY = 6  # arguments from which on tables are hard to make
+SHOWN = 3  # places that are called by their names
 ALIKE = 0.5  # share of points that resemble others from which on representatives pay
 
 
@@ -28,6 +30,7 @@ class Asked:
     solves : of the run; None where it is not known.
     dimensions : of the macro side.
     ends, directions : how many end points of paths, and directions of jumps (0: every component that varies).
+    corners : from how many corners of the box paths, jumps and harmonic loading begin as well, at most.
     """
 
     box: Box
@@ -39,6 +42,7 @@ class Asked:
     recorded: Recorded | None = None
     ends: int = 3
     directions: int = 0
+    corners: int = CORNERS
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,20 @@ class Diagnosis:
         """What the diagnosis took."""
         return self.paths.solves + self.memory.solves
 
+    @property
+    def left_out(self) -> list[str]:
+        """Places from which the model cannot be followed, and why."""
+        return list(dict.fromkeys([*self.memory.left_out, *self.paths.left_out]))
+
+    @property
+    def begin(self) -> str:
+        """Where the memory shows most; "" where there is none."""
+        if self.paths.rest > LITTLE:
+            return self.paths.worst.begin
+        if self.memory.error > SEEN:
+            return self.memory.slowest.error_from
+        return self.memory.lasting.time_from if self.memory.time else ""
+
     def advice(self) -> list[Advice]:
         """Return what is right, best first; the last is the micro model itself."""
         costs, found = self.costs, list[Advice]()
@@ -111,7 +129,8 @@ class Diagnosis:
         best, *others = self.advice()
         told.append(f"right here: {best.strategy}, because {best.why}")
         told += [f"  or {other.strategy}: {other.why}" for other in others]
-        told.append(f"this diagnosis took {self.solves} solves of the micro model")
+        told += [f"not followed from {one}" for one in self.left_out]
+        told.append(f"this diagnosis took {self.solves} solves of the micro model{self._looked()}")
         return told
 
     def to_json(self) -> dict[str, Any]:
@@ -141,19 +160,36 @@ class Diagnosis:
                 lines.append(
                     f"  {'':24} work round a triangle {_percent(one.circulation)}: {potential} in {one.partner}"
                 )
+        worst = self.paths.worst
+        if len(self.paths.places) > 1 and max(worst.rest, worst.arrival) > LITTLE:
+            lines.append(f"  most from {worst.begin}")
         if self.says is False and (self.stays or self.fades):
             lines.append("  though the micro model says of itself that it has no history")
         return lines
 
     def _memory(self) -> list[str]:
-        lines = [f"Deborah number {self.memory.deborah:.3g}: relaxation time {self.memory.time:.3g} s"]
-        if math.isinf(self.memory.time):
-            lines = [f"Deborah number infinite: something still fades {self.memory.held:.3g} s after a jump"]
-        for one in self.memory.fading:
+        told = self.memory
+        if math.isinf(told.time):
+            line = f"Deborah number infinite: something still fades {told.held:.3g} s after a jump"
+        else:
+            line = f"Deborah number {told.deborah:.3g}: relaxation time {told.time:.3g} s"
+        where = told.lasting.time_from if told.time else MIDDLE
+        lines = [line + (f", from {where}" if where != MIDDLE else "")]
+        for one in told.fading:
             if one.share or one.error > 1e-6:
                 fades = f"{one.share:.3g} of what stays fades" if math.isfinite(one.share) else "all of it fades"
-                lines.append(f"  {one.observable:24} {fades}; a table misses {_percent(one.error)} of the variation")
+                missed = f"a table misses {_percent(one.error)} of the variation"
+                begin = f", from {one.error_from}" if one.error > SEEN and one.error_from != where else ""
+                lines.append(f"  {one.observable:24} {fades}; {missed}{begin}")
         return lines
+
+    def _looked(self) -> str:
+        """Return from where it was looked at."""
+        places = list(dict.fromkeys([*self.paths.places, *self.memory.places]))
+        if len(places) == 1:
+            return ""
+        told = f", begun at {len(places)} places" if len(places) > SHOWN else ", begun at " + "; ".join(places)
+        return told + (": one linear law" if self.memory.linear else "")
 
     def _costs(self) -> list[str]:
         costs = self.costs
@@ -185,12 +221,19 @@ def diagnose(model: MicroModel, asked: Asked, point: Array, name: str) -> Diagno
     DiagnosisError
         If the model cannot be followed.
     """
-    free = asked.box.free
+    box, free = asked.box, asked.box.free
     if not free.size:
         raise BoxError("no control varies in this box: there is nothing to diagnose")
     probe = Probe(model, asked.box, point)
-    paths = path_test(probe, asked.time, asked.seed, asked.ends)
-    kept = memory(probe, _frequency(asked), asked.seed, asked.directions)
+    begins = _places(asked)
+    kept = memory(
+        probe,
+        _frequency(asked),
+        asked.seed,
+        asked.directions,
+        begins=distinct(box, [middle(box), *begins], by_way=True)[1:],
+    )
+    paths = path_test(probe, asked.time, asked.seed, asked.ends, [] if kept.linear else distinct(box, begins)[1:])
     nodes = [nodes_for(curvature, asked.tolerance) for curvature in kept.curvature]
     nodes = nodes if asked.directions == 0 else [max(nodes)] * free.size
     history = getattr(innermost(model), "history", None)
@@ -200,6 +243,14 @@ def diagnose(model: MicroModel, asked: Asked, point: Array, name: str) -> Diagno
 def _frequency(asked: Asked) -> float:
     """Return w [1/s]: half a period crosses the box."""
     return math.pi / asked.time
+
+
+def _places(asked: Asked) -> list[Place]:
+    """Return where to begin, rest first."""
+    box, recorded = asked.box, asked.recorded
+    ways = ways_of(box, asked.seed, asked.directions) if asked.directions else None
+    begun = recorded.begun if recorded is not None else None
+    return [rest(box), *others(box, asked.seed, asked.corners, ways, begun)]
 
 
 def _percent(value: float) -> str:

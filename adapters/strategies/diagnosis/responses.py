@@ -24,6 +24,20 @@ class DiagnosisError(CouplingError):
     """A micro model cannot be followed where the diagnosis leads it."""
 
 
+@dataclass(frozen=True)
+class Jumps:
+    """What is seen after jumps of the controls.
+
+    Attributes
+    ----------
+    begun : what is seen before them (n, ...).
+    seen : after them (n, jumps, times, ...).
+    """
+
+    begun: Seen
+    seen: Seen
+
+
 @dataclass
 class Probe:
     """A micro model that is asked; `solves` counts single simulations and steps.
@@ -105,6 +119,14 @@ class Probe:
             state, seen = self.step(state, values, float(dt))
             every.append(seen)
         return state, {name: np.stack([one[name] for one in every], axis=1) for name in every[0]}
+
+    def jump(self, begin: Array, ends: Array, steps: Array) -> Jumps:
+        """Jump from rest at the components `begin` (m,) to `ends` (n, jumps, m), and stay there for steps (s,) [s]."""
+        n, count, m = ends.shape
+        state, start = self.start(np.tile(begin, (n * count, 1)))
+        _, seen = self.hold(state, ends.reshape(-1, m), steps)
+        begun = {name: values.reshape(n, count, *values.shape[1:])[:, 0] for name, values in start.items()}
+        return Jumps(begun, {name: values.reshape(n, count, *values.shape[1:]) for name, values in seen.items()})
 
 
 def growing(first: float, last: float, factor: float) -> Array:
