@@ -54,7 +54,7 @@ def told(folder, text):
 def test_the_cheap_strategy_gets_all_its_settings(folder):
     (folder / "law.npz").write_bytes(b"")
     case, found = load(folder, "{surrogate: {file: law.npz, outside: extrapolate}}")
-    inspection = inspect(case, "embedded", found)
+    inspection = inspect(case, "embedded", found, build=None)
     ((name, given),) = inspection.strategies["Micro"][0].items()
     assert (name, given["tolerance"], given["audit"]) == ("adaptive", 1e-2, 0.02)
     assert given["cheap"]["surrogate"]["outside"] == "extrapolate"
@@ -111,7 +111,7 @@ def test_who_is_never_asked_is_no_part_of_a_stack(folder, stack, message):
     (folder / "case.yaml").write_text(CASE[: CASE.index("    strategy:")] + f"    strategy: {stack}\n")
     case, found = cases.read(folder)
     if not message:
-        assert inspect(case, "embedded", found).strategies["Micro"]
+        assert inspect(case, "embedded", found, build=None).strategies["Micro"]
         return
     with pytest.raises(ConfigurationError, match=message) as caught:
         inspect(case, "embedded", found)
