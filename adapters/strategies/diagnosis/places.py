@@ -1,8 +1,8 @@
 """Where a diagnosis begins: some micro models remember in a part of their box only.
 
-Ice in brine forgets where its pockets were once it has melted. Begun in the middle of a box that reaches above melting
-it shows no memory, begun at the cold end it does. So there are several places to begin at: the middle, the origin,
-where a recorded run began, and ends of the ranges whose origin means nothing, as it does for temperatures.
+Ice in brine forgets where its pockets were once it has melted. After jumps from the middle of a box that reaches above
+melting nothing fades, after those from its cold end much does. So there are several places to begin at: the middle, the
+origin, where a recorded run began, and ends of the ranges whose origin means nothing, as it does for temperatures.
 """
 
 from __future__ import annotations
