@@ -1,4 +1,4 @@
-"""Solve every cell along the strains that it has had, and tell how wrong the answers of a run were.   python truth.py RUN
+"""Solve every cell along the strains that it has had, and tell how wrong answers were.   python truth.py RUN
 
 That costs as much as one iteration of each window with all cells. The run itself solves a random share and bounds the
 rest; here its bound is held against the true error, the mean over cells and windows, relative to the largest value.
