@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,34 @@ class Choice:
     def of(cls, settings: object) -> Choice:
         """Return what settings with fields named `snapshots` and `volumes` choose; the default where there is none."""
         return cls(getattr(settings, "snapshots", cls.times), getattr(settings, "volumes", cls.volumes))
+
+
+class SnapshotError(Exception):
+    """A run has no snapshots of what is asked for; says why."""
+
+
+def read(run: Path, participant: str, names: Sequence[str]) -> tuple[NDArray[np.float64], dict[str, NDArray[Any]]]:
+    """Return times (t,) [s] and values (t, n, ...) by name of all snapshots of a participant, in the order of time.
+
+    Raises SnapshotError.
+    """
+    files = sorted((run / participant / "snapshots").glob("*.npz"))
+    if len(files) < 2:
+        raise SnapshotError(
+            f"{run}: has no snapshots of {participant}; expected two at least in its folder 'snapshots'"
+        )
+    times, parts = [], []
+    for file in files:
+        try:
+            with np.load(file, allow_pickle=False) as arrays:
+                if missing := [name for name in names if name not in arrays]:
+                    raise SnapshotError(f"{file}: has no {', '.join(missing)}: it is of another case")
+                times.append(float(arrays["time"]))
+                parts.append({name: np.asarray(arrays[name], dtype=np.float64) for name in names})
+        except (OSError, ValueError, KeyError, EOFError) as error:
+            raise SnapshotError(f"{file}: is no snapshot: {error}") from None
+    order = np.argsort(times, kind="stable")
+    return np.array(times)[order], {name: np.stack([parts[i][name] for i in order]) for name in names}
 
 
 class Snapshots:

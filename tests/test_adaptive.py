@@ -595,7 +595,10 @@ def test_counts_go_on_after_a_restart():
             {"drive": "Strain", "response": "Stress", "observables": ["Flux"]},
             "response: the error of Stress has to count: name it among the observables",
         ),
-        ({"cheap": cheap("Silent"), "warm_up": 0}, "warm_up: 0 is too few with a cheap model that says nothing of its error"),
+        (
+            {"cheap": cheap("Silent"), "warm_up": 0},
+            "warm_up: 0 is too few with a cheap model that says nothing of its error",
+        ),
         ({"cheap": "concurrent"}, "cheap: the model itself is not cheap; name another strategy, or a model"),
         ({"cheap": "surogate"}, "no strategy 'surogate'; expected .*Did you mean 'surrogate'?"),
         ({"cheap": cheap("Elastic")}, None),
@@ -621,9 +624,7 @@ def test_what_does_not_fit_is_refused(given, told):
 def test_a_cheap_model_with_other_fields_is_refused():
     full = cubic()
     full.observables = {"Stress": Field("kPa")}
-    with pytest.raises(
-        CouplingError, match=r"adaptive: cheap.model: the observables of 'laws' are Stress, which does"
-    ):
+    with pytest.raises(CouplingError, match=r"adaptive: cheap.model: the observables of 'laws' are Stress, which does"):
         adaptive(full, cheap("Linear"))
 
 

@@ -123,7 +123,7 @@ def test_the_box_of_a_recorded_run(tmp_path):
 
 
 def test_runs_that_recorded_nothing(tmp_path):
-    with pytest.raises(BoxError, match=r"has no snapshots of Micro, so there is nothing to tell which controls"):
+    with pytest.raises(BoxError, match=r"has no snapshots of Micro; expected two or more in its"):
         recorded(tmp_path, "Micro", FIELDS)
     with pytest.raises(BoxError, match=r"has no snapshots of Temperature: it is no run, or one of another case"):
         participant_in(tmp_path, {"Temperature": Field("K")})

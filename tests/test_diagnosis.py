@@ -566,7 +566,7 @@ def test_the_command_tells_what_is_right(case):
     [
         ([], 2, "scalebridge: --box: 'Strain' has no range; expected Strain=LOW..HIGH"),
         (["--box", "Stran=1"], 2, "scalebridge: --box: 'Stran' is no control; expected Strain. Did you mean 'Strain'?"),
-        (["--recorded", "nowhere"], 2, "/nowhere: has no snapshots of Micro, so there is nothing to tell which"),
+        (["--recorded", "nowhere"], 2, "/nowhere: has no snapshots of Micro; expected two or more"),
         (["--tolerance", "0"], 2, "argument --tolerance: invalid share value: '0'"),
         (["--participant", "Macro"], 2, "scalebridge: --participant: 'Macro' is no micro participant; expected Micro"),
         (["--box", "Strain=2e9", "--set", "Micro.settings.limit=1"], 3, "scalebridge: the micro model cannot be"),

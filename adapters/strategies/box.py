@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from adapters import snapshots
+from adapters.snapshots import SnapshotError
 from adapters.strategies.columns import Array, Columns
 from adapters.wiring import CouplingError
 from scalebridge.fields import Field
@@ -193,30 +195,20 @@ def recorded(run: Path, participant: str, fields: Mapping[str, Field]) -> tuple[
 
     Raises BoxError if the run has no snapshots of them.
     """
-    files = sorted((run / participant / "snapshots").glob("*.npz"))
-    if not files:
-        raise BoxError(
-            f"{run}: has no snapshots of {participant}, so there is nothing to tell which controls it has seen"
-        )
-    times, seen = [], []
-    for file in files:
-        try:
-            with np.load(file, allow_pickle=False) as arrays:
-                if missing := [name for name in fields if name not in arrays]:
-                    raise BoxError(f"{file}: has no {', '.join(missing)}: it is of another case")
-                times.append(float(arrays["time"]))
-                seen.append({name: np.asarray(arrays[name], dtype=np.float64) for name in fields})
-        except (OSError, ValueError, KeyError) as error:
-            raise BoxError(f"{file}: is no snapshot: {error}") from None
+    try:
+        times, seen = snapshots.read(run, participant, list(fields))
+    except SnapshotError as error:
+        raise BoxError(str(error)) from None
     ranks = [(name, field.rank) for name, field in fields.items() if field.rank]
-    dimensions = np.shape(seen[0][ranks[0][0]])[-1] if ranks else 1
+    dimensions = seen[ranks[0][0]].shape[-1] if ranks else 1
     columns = columns_of(fields, dimensions)
-    values = np.stack([columns.flatten(one) for one in seen])  # (times, points, m)
+    count = range(len(times))
+    values = np.stack([columns.flatten({n: v[i] for n, v in seen.items()}) for i in count])  # (times, points, m)
     box = Box(columns, values.min(axis=(0, 1)), values.max(axis=(0, 1)))
     length = np.diff(times)
     moved = np.abs(np.diff(values, axis=0)).max(axis=1, initial=0.0)[length > 0] / length[length > 0, None]
     rate = moved.max(axis=0, initial=0.0)
-    return box, Recorded(values.shape[1], len(files), rate, _alike(values, box), values[0].mean(axis=0))
+    return box, Recorded(values.shape[1], len(times), rate, _alike(values, box), values[0].mean(axis=0))
 
 
 def participant_in(run: Path, fields: Mapping[str, Field]) -> str:
