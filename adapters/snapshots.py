@@ -45,9 +45,7 @@ def read(run: Path, participant: str, names: Sequence[str]) -> tuple[NDArray[np.
     """
     files = sorted((run / participant / "snapshots").glob("*.npz"))
     if len(files) < 2:
-        raise SnapshotError(
-            f"{run}: has no snapshots of {participant}; expected two at least in its folder 'snapshots'"
-        )
+        raise SnapshotError(f"{run}: has no snapshots of {participant}; expected two or more in its 'snapshots'")
     times, parts = [], []
     for file in files:
         try:
