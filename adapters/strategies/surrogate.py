@@ -168,6 +168,7 @@ def _shown(value: Array) -> str:
 def _loaded(model: MicroModel, settings: SurrogateSettings, context: Context) -> Trained:
     """Return the law of the file. Raises SettingError where it is none, or does not fit the model."""
     from adapters.strategies import provenance  # a description does without these
+    from adapters.strategies.box import required
     from adapters.strategies.learned.calibration import fewest
     from adapters.strategies.learned.trained import Trained
 
@@ -176,7 +177,7 @@ def _loaded(model: MicroModel, settings: SurrogateSettings, context: Context) ->
         law = Trained.load(path)
     except provenance.FileError as error:
         raise refusal("surrogate", "file", str(error), fix=AGAIN) from error
-    driving = {name: field for name, field in model.controls.items() if not field.optional}
+    driving = required(model.controls)
     about: dict[str, Any] = provenance.of(model)
     wrong = law.misfit(driving, model.observables, about)
     if settings.form not in ("auto", law.name):

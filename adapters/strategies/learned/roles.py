@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from adapters.micro import Array
+from adapters.strategies.box import required
 from scalebridge.fields import Field
 from scalebridge.units import UnitError, compatible
 
@@ -59,7 +60,7 @@ def find(controls: Mapping[str, Field], observables: Mapping[str, Field], sample
     """
     if odd := [name for name, f in (*controls.items(), *observables.items()) if f.per != "point"]:
         raise RoleError(f"'{odd[0]}' is not one value per point: map it in a scaling file")
-    driving = {name: f for name, f in controls.items() if not f.optional}
+    driving = required(controls)
     if all(f.rank == 0 for f in driving.values()):
         return _scalars(driving, observables)
     if len(driving) > 1:

@@ -16,6 +16,7 @@ import scalebridge
 from adapters import seeds
 from adapters.micro import MicroModel
 from adapters.strategies import provenance
+from adapters.strategies.box import required
 from adapters.strategies.learned import calibration, fit, laws, material, paths, recorded, roles, samples
 from adapters.strategies.learned.bundle import Bundle
 from adapters.strategies.learned.calibration import Calibration
@@ -202,8 +203,7 @@ def _fitted(
 ) -> Trained:
     learned = [replace(b, targets=law.targets(b.targets)) for b in parts[0]]
     members = [_member(name, law, learned, number, wanted, store, told) for number in range(wanted.members)]
-    controls = {n: f for n, f in model.controls.items() if not f.optional}
-    draft = Trained(name, law, fit.joined(members), controls, model.observables, box, {}, {}, about)
+    draft = Trained(name, law, fit.joined(members), required(model.controls), model.observables, box, {}, {}, about)
     told("measuring errors", 0, 1)
     floors = {n: calibration.floor(e.error, e.size) for n, e in errors(draft, parts[0]).items()}
     measured = {
